@@ -1,0 +1,14 @@
+// Package site knows which hosts are protected and where the sign-in flow
+// lives. Everything follows from two settings, the redirect URI and the cookie
+// domain:
+//
+//	redirect URI   https://app.example.com/_auth/callback
+//	scheme         https, the scheme of every URL that we make
+//	flow           https://app.example.com/_auth/{login,sign-up,callback,logout}
+//	protected      app.example.com; with a cookie domain, all under that
+//
+// The same list of protected hosts decides which requests are answered at
+// /verify and which return URLs a sign-in may lead to.
+//
+// The package does not decide who may enter, and it never looks at a request.
+package site

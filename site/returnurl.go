@@ -1,0 +1,96 @@
+package site
+
+import (
+	"net/url"
+	"path"
+	"strings"
+)
+
+// maxReturnURL is the longest return URL in bytes; of a longer one only origin and path are kept.
+const maxReturnURL = 2048
+
+// ReturnURL checks where a sign-in is to lead and returns it as an absolute
+// URL, made anew from its parts with path and query as they were; a fragment is
+// dropped. It accepts a path with exactly one leading slash, or an absolute
+// URL of the site's scheme, on a protected host; never one of the flow's own
+// endpoints, however it is spelt. For anything else it returns false, and the
+// caller uses its default.
+func (s *Site) ReturnURL(raw string) (string, bool) {
+	if raw == "" || len(raw) > 16<<10 || !printable(raw) {
+		return "", false
+	}
+	if strings.HasPrefix(raw, "/") {
+		if strings.HasPrefix(raw, "//") {
+			return "", false
+		}
+		raw = s.scheme + "://" + s.flow.String() + raw
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != s.scheme || u.Opaque != "" || u.User != nil {
+		return "", false
+	}
+	host, err := ParseHost(u.Host, s.scheme)
+	if err != nil || !s.Protects(host.Name) || !plainPath(u) || s.spellsFlowEndpoint(host, u.Path) {
+		return "", false
+	}
+	return join(s.scheme+"://"+host.String()+rawPath(raw), u.RawQuery)
+}
+
+// join adds the query where the whole stays short enough.
+func join(base, query string) (string, bool) {
+	if query != "" && len(base)+1+len(query) <= maxReturnURL {
+		return base + "?" + query, true
+	}
+	return base, len(base) <= maxReturnURL
+}
+
+// rawPath cuts the path out of an absolute URL as it is written there.
+func rawPath(absolute string) string {
+	_, rest, _ := strings.Cut(absolute, "://")
+	rest, _, _ = strings.Cut(rest, "#")
+	rest, _, _ = strings.Cut(rest, "?")
+	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+		return rest[slash:]
+	}
+	return "/"
+}
+
+// plainPath refuses the paths that some browser or server reads in another way:
+// backslashes, control characters and dot segments, once or twice encoded.
+func plainPath(u *url.URL) bool {
+	decoded := u.Path
+	for range 2 {
+		for i := range len(decoded) {
+			if decoded[i] < 0x20 || decoded[i] == 0x7f || decoded[i] == '\\' {
+				return false
+			}
+		}
+		for segment := range strings.SplitSeq(decoded, "/") {
+			if segment == "." || segment == ".." {
+				return false
+			}
+		}
+		again, err := url.PathUnescape(decoded)
+		if err != nil {
+			return true // a plain percent sign after the first decoding
+		}
+		decoded = again
+	}
+	return true
+}
+
+// spellsFlowEndpoint compares a decoded path with the flow's endpoints.
+func (s *Site) spellsFlowEndpoint(host Host, decoded string) bool {
+	return s.IsFlowEndpoint(host, path.Clean("/"+decoded))
+}
+
+// printable tells whether every byte is a visible ASCII character, as in any
+// URL that came through an HTTP request line.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}

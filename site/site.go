@@ -1,0 +1,120 @@
+package site
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// Site holds the protected hosts and the flow's place. Make it with New; it
+// is not changed afterwards.
+type Site struct {
+	scheme       string
+	flow         Host
+	prefix       string // the flow's path, begins and ends with a slash
+	callback     string // the callback's name below prefix
+	cookieDomain string // canonical, empty where the cookie belongs to one host
+}
+
+// The flow's endpoints by name, below the redirect URI's directory. The
+// callback has the name that the redirect URI gives it.
+const (
+	Login  = "login"
+	SignUp = "sign-up"
+	Logout = "logout"
+)
+
+// New makes a Site of the redirect URI and the cookie domain (empty: the
+// redirect URI's host alone is protected).
+func New(redirectURI *url.URL, cookieDomain string) (*Site, error) {
+	flow, err := ParseHost(redirectURI.Host, redirectURI.Scheme)
+	if err != nil {
+		return nil, fmt.Errorf("site: redirect URI: %w", err)
+	}
+	prefix, callback := path.Split(redirectURI.Path)
+	s := &Site{scheme: redirectURI.Scheme, flow: flow, prefix: prefix, callback: callback}
+	if cookieDomain == "" {
+		return s, nil
+	}
+	domain, err := ParseHost(strings.TrimPrefix(cookieDomain, "."), s.scheme)
+	if err != nil || domain.Port != "" {
+		return nil, fmt.Errorf("site: cookie domain: %w", ErrHost)
+	}
+	s.cookieDomain = domain.Name
+	return s, nil
+}
+
+// Scheme is the scheme of every URL that the service makes: the redirect URI's.
+func (s *Site) Scheme() string { return s.scheme }
+
+// Prefix is the flow's path, with a slash at both ends; "/" where the flow has a
+// host of its own.
+func (s *Site) Prefix() string { return s.prefix }
+
+// Callback is the path of the redirect URI.
+func (s *Site) Callback() string { return s.prefix + s.callback }
+
+// FlowHost is the redirect URI's host.
+func (s *Site) FlowHost() Host { return s.flow }
+
+// Protected describes the protected hosts for people: "app.example.com", or
+// "example.com and *.example.com".
+func (s *Site) Protected() string {
+	if s.cookieDomain == "" {
+		return s.flow.Name
+	}
+	return s.cookieDomain + " and *." + s.cookieDomain
+}
+
+// Protects tells whether the session cookie reaches this host: a canonical
+// name, without port, as cookies ignore ports.
+func (s *Site) Protects(name string) bool {
+	if name == s.flow.Name {
+		return true
+	}
+	if s.cookieDomain == "" {
+		return false
+	}
+	rest, ok := strings.CutSuffix(name, s.cookieDomain)
+	return ok && (rest == "" || strings.HasSuffix(rest, "."))
+}
+
+// ProtectsOrigin tells whether an Origin header names a protected host over
+// the site's scheme.
+func (s *Site) ProtectsOrigin(origin string) bool {
+	rest, ok := strings.CutPrefix(origin, s.scheme+"://")
+	if !ok {
+		return false
+	}
+	host, err := ParseHost(rest, s.scheme)
+	return err == nil && s.Protects(host.Name)
+}
+
+// Endpoint returns the absolute URL of one of the flow's endpoints.
+func (s *Site) Endpoint(name string) string {
+	return s.scheme + "://" + s.flow.String() + s.prefix + name
+}
+
+// LoginURL returns the absolute URL at which a browser signs in and then comes
+// back to returnURL; without one, to the default.
+func (s *Site) LoginURL(returnURL string) string {
+	if returnURL == "" {
+		return s.Endpoint(Login)
+	}
+	return s.Endpoint(Login) + "?rd=" + url.QueryEscape(returnURL)
+}
+
+// IsFlowEndpoint tells whether a raw path on a host is exactly one of the
+// flow's endpoints. No spelling but the plain one counts.
+func (s *Site) IsFlowEndpoint(host Host, rawPath string) bool {
+	if host.Name != s.flow.Name {
+		return false
+	}
+	name, ok := strings.CutPrefix(rawPath, s.prefix)
+	return ok && s.isEndpointName(name)
+}
+
+func (s *Site) isEndpointName(name string) bool {
+	return name == Login || name == SignUp || name == Logout || name == s.callback
+}

@@ -1,0 +1,229 @@
+package site
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func newSite(t testing.TB, redirectURI, cookieDomain string) *Site {
+	t.Helper()
+	u, err := url.Parse(redirectURI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(u, cookieDomain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestParseHost(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, raw, want string }{
+		{"plain", "app.example.com", "app.example.com"},
+		{"upper case", "App.EXAMPLE.com", "app.example.com"},
+		{"trailing dot", "app.example.com.", "app.example.com"},
+		{"default port", "app.example.com:443", "app.example.com"},
+		{"dot and default port", "app.example.com.:443", "app.example.com"},
+		{"other port", "app.example.com:8443", "app.example.com:8443"},
+		{"the other scheme's port stays", "app.example.com:80", "app.example.com:80"},
+		{"IPv4", "127.0.0.1:3000", "127.0.0.1:3000"},
+		{"IPv6", "[::1]:3000", "[::1]:3000"},
+		{"IPv6 long form", "[0:0:0:0:0:0:0:1]", "[::1]"},
+		{"unicode", "bücher.example", "xn--bcher-kva.example"},
+		{"unicode upper case", "BÜCHER.example", "xn--bcher-kva.example"},
+		{"punycode", "XN--bcher-kva.example", "xn--bcher-kva.example"},
+		{"underscore", "my_app.internal", "my_app.internal"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := ParseHost(tt.raw, "https")
+			if err != nil || got.String() != tt.want {
+				t.Errorf("got %q, %v, want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseHostRefuses(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{
+		"", ".", "..", "a..b", ".example.com", "app.example.com..", "a b", "a,b", "a, b", "user@app.example.com", "app.example.com/",
+		"app.example.com:", "app.example.com:0", "app.example.com:0443", "app.example.com:65536", "app.example.com:443:443",
+		"app.example.com:x", "app\x00.example.com", "app%00.example.com", "::1", "[::1", "[::1]x", "[::1%25lo]", "[127.0.0.1]",
+		"xn--\x80.example", "xn--a.example", "a\\b", "a#b", "a?b", strings.Repeat("a.", 127) + "com",
+	} {
+		if got, err := ParseHost(raw, "https"); !errors.Is(err, ErrHost) {
+			t.Errorf("ParseHost(%q): got %q, %v, want ErrHost", raw, got, err)
+		}
+	}
+}
+
+func TestProtects(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, domain, host string
+		want               bool
+	}{
+		{"own host", "", "auth.example.com", true},
+		{"other host", "", "app.example.com", false},
+		{"parent", "", "example.com", false},
+		{"domain itself", "example.com", "example.com", true},
+		{"below", "example.com", "app.example.com", true},
+		{"deep below", ".example.com", "a.b.example.com", true},
+		{"suffix without dot", "example.com", "evilexample.com", false},
+		{"prefix", "example.com", "example.com.evil.io", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "https://auth.example.com/callback", tt.domain)
+			if got := s.Protects(tt.host); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestProtectsOrigin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "https://app.example.com/_auth/callback", "")
+	for origin, want := range map[string]bool{
+		"https://app.example.com": true, "https://app.example.com:8443": true, "http://app.example.com": false,
+		"https://evil.com": false, "null": false, "": false, "https://app.example.com.evil.io": false, "https://app.example.com/": false,
+	} {
+		if got := s.ProtectsOrigin(origin); got != want {
+			t.Errorf("ProtectsOrigin(%q): got %v, want %v", origin, got, want)
+		}
+	}
+}
+
+func TestURLs(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, redirectURI, login, callback string }{
+		{"prefix", "https://app.example.com/_auth/callback", "https://app.example.com/_auth/login", "/_auth/callback"},
+		{"own host", "https://Auth.example.com:443/callback", "https://auth.example.com/login", "/callback"},
+		{"port", "http://localhost:3000/_auth/cb", "http://localhost:3000/_auth/login", "/_auth/cb"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, tt.redirectURI, "")
+			if got := s.Endpoint(Login); got != tt.login {
+				t.Errorf("login: got %q, want %q", got, tt.login)
+			}
+			if got := s.Callback(); got != tt.callback {
+				t.Errorf("callback: got %q, want %q", got, tt.callback)
+			}
+		})
+	}
+	s := newSite(t, "https://app.example.com/_auth/callback", "")
+	want := "https://app.example.com/_auth/login?rd=https%3A%2F%2Fapp.example.com%2Fr%3Fa%3D1%26b%3D2"
+	if got := s.LoginURL("https://app.example.com/r?a=1&b=2"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestIsFlowEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "https://app.example.com/_auth/cb", "example.com")
+	tests := []struct {
+		host, path string
+		want       bool
+	}{
+		{"app.example.com", "/_auth/login", true},
+		{"app.example.com", "/_auth/sign-up", true},
+		{"app.example.com", "/_auth/logout", true},
+		{"app.example.com", "/_auth/cb", true},
+		{"app.example.com", "/_auth/callback", false},
+		{"other.example.com", "/_auth/login", false},
+		{"app.example.com", "/_auth/", false},
+		{"app.example.com", "/_auth/login/", false},
+		{"app.example.com", "/_auth/login/x", false},
+		{"app.example.com", "/_auth//login", false},
+		{"app.example.com", "/_auth/%6cogin", false},
+		{"app.example.com", "/x/../_auth/login", false},
+		{"app.example.com", "/login", false},
+	}
+	for _, tt := range tests {
+		if got := s.IsFlowEndpoint(Host{Name: tt.host}, tt.path); got != tt.want {
+			t.Errorf("%s%s: got %v, want %v", tt.host, tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestReturnURL(t *testing.T) {
+	t.Parallel()
+	long := "https://app.example.com/" + strings.Repeat("p", 1000)
+	tests := []struct{ name, raw, want string }{
+		{"path", "/reports", "https://app.example.com/reports"},
+		{"path and query", "/reports?year=2026&q=a%26b", "https://app.example.com/reports?year=2026&q=a%26b"},
+		{"absolute", "https://app.example.com/reports?q=a%26b", "https://app.example.com/reports?q=a%26b"},
+		{"host only", "https://app.example.com", "https://app.example.com/"},
+		{"host and query", "https://app.example.com?a=1", "https://app.example.com/?a=1"},
+		{"other protected host", "https://b.example.com:8443/x", "https://b.example.com:8443/x"},
+		{"canonical host", "https://APP.example.com.:443/x", "https://app.example.com/x"},
+		{"encoded slash stays", "/a%2Fb", "https://app.example.com/a%2Fb"},
+		{"odd characters stay", `/a|b"c;d//e?x=\`, `https://app.example.com/a|b"c;d//e?x=\`},
+		{"percent sign", "/100%25", "https://app.example.com/100%25"},
+		{"fragment goes", "/a?b#c", "https://app.example.com/a?b"},
+		{"long query goes", long + "?" + strings.Repeat("q", 1024), long},
+		{"longest query stays", long + "?" + strings.Repeat("q", 1023), long + "?" + strings.Repeat("q", 1023)},
+	}
+	s := newSite(t, "https://app.example.com/_auth/callback", "example.com")
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got, ok := s.ReturnURL(tt.raw); got != tt.want || !ok {
+				t.Errorf("got %q, %v, want %q", got, ok, tt.want)
+			}
+		})
+	}
+}
+
+// The redirects that peers let through: CVE-2020-5233, CVE-2020-11053,
+// CVE-2020-4037, CVE-2021-21291, GHSA-36f2-fcrx-fp4j.
+func TestReturnURLRefuses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "https://app.example.com/_auth/callback", "example.com")
+	for _, raw := range []string{
+		"", "reports", "?a", "#a", `/\evil.com`, "//evil.com", "///evil.com", "/%09/evil.com", "/\t/evil.com", "/ /evil.com",
+		`/../\evil.com`, "/.//evil.com", "/%2e/x", "/a/%2E%2e/b", "/%252e%252e/b", "/a%5cb", "/a%255cb", "/%00", "/%zz", "/é",
+		"https:evil.com", "https:///evil.com", "https://evil.com", "https://evil.com/", "https://good@evil.com", "https://good%00.evil.com",
+		"https://app.example.com@evil.com/", "https://user@app.example.com/", "https://evilexample.com/", "https://example.com.evil.io",
+		`https://app.example.com\@evil.com`, `https://evil.com\.example.com`, "http://app.example.com/", "ftp://app.example.com/",
+		"HTTPS//app.example.com", "javascript:alert(1)", "data:text/html,x", "https://app.example.com:x/", "https://evil.com?.example.com",
+		"https://evil.com#.example.com", "https://[::1]/", "/x\r\nLocation: https://evil.com",
+		"/_auth/login", "/_auth/login/", "/_auth/callback?code=1", "/_auth/%6cogin", "/_auth//logout", "https://app.example.com:8443/_auth/sign-up",
+		"https://app.example.com/" + strings.Repeat("p", 2048),
+	} {
+		if got, ok := s.ReturnURL(raw); ok {
+			t.Errorf("ReturnURL(%q): got %q, want none", raw, got)
+		}
+	}
+}
+
+// Whatever goes in, what comes out leads to a protected host and nowhere else.
+func FuzzReturnURL(f *testing.F) {
+	for _, seed := range []string{"/a?b", `/\evil.com`, "https://app.example.com/x", "https://good@evil.com", "/%2e%2e//x", "https://b.example.com:1/?#"} {
+		f.Add(seed)
+	}
+	s := newSite(f, "https://app.example.com/_auth/callback", "example.com")
+	f.Fuzz(func(t *testing.T, raw string) {
+		got, ok := s.ReturnURL(raw)
+		if !ok {
+			return
+		}
+		u, err := url.Parse(got)
+		if err != nil || u.Scheme != "https" || u.User != nil || !strings.HasSuffix("."+u.Hostname(), ".example.com") {
+			t.Fatalf("ReturnURL(%q) = %q leads elsewhere", raw, got)
+		}
+		if again, ok := s.ReturnURL(got); !ok || again != got {
+			t.Fatalf("ReturnURL(%q) = %q, which becomes %q, %v", raw, got, again, ok)
+		}
+	})
+}
