@@ -1,0 +1,7 @@
+// Package page writes what the service shows to people and scripts when it has
+// something to say: one plain HTML page, or the same as problem+json (RFC
+// 9457) where the client doesn't ask for HTML.
+//
+// The page has no script, a strict content security policy and no input but
+// what html/template escapes. It knows nothing of sessions or decisions.
+package page

@@ -1,0 +1,110 @@
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"strconv"
+)
+
+// Page is one message: what happened, and the way on.
+type Page struct {
+	Status  int      // HTTP status
+	Title   string   // a few words
+	Text    string   // one or two sentences
+	Details []string // causes and hints, may be empty
+	Links   []Link   // ways on, the best one first
+	Buttons []Button // forms to send, may be empty
+
+	// For the problem+json form.
+	Reason   string // short code, as in X-Auth-Reason
+	LoginURL string // where to sign in, absolute
+	ID       string // request id, shown on the page too
+}
+
+// Link is a way on.
+type Link struct{ Text, URL string }
+
+// Button is a form with hidden fields that is sent by POST.
+type Button struct {
+	Text   string
+	Action string
+	Fields map[string]string
+}
+
+//go:embed page.html
+var source string
+
+//go:embed page.css
+var style string
+
+var tmpl = template.Must(template.New("page").Parse(source))
+
+// policy allows the page's own style and nothing else. It names no form-action:
+// that would block the redirect from a form's POST to AuthKit.
+var policy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; base-uri 'none'; frame-ancestors 'none'"
+
+func styleHash() string {
+	sum := sha256.Sum256([]byte(style))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// Secure sets the headers that every answer of ours has: nothing may be
+// stored, framed or sniffed, and the full URL stays on the site. A referrer
+// policy of no-referrer would make the Origin of the page's forms null.
+func Secure(h http.Header) {
+	h.Set("Cache-Control", "private, no-store")
+	h.Add("Vary", "Cookie")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+}
+
+// HTML writes the page. Headers that the caller has set stay.
+func (p Page) HTML(w http.ResponseWriter) {
+	var b bytes.Buffer
+	if err := tmpl.Execute(&b, view{p, template.CSS(style)}); err != nil {
+		http.Error(w, p.Title, p.Status)
+		return
+	}
+	h := w.Header()
+	Secure(h)
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(b.Bytes())
+}
+
+type view struct {
+	Page
+	Style template.CSS
+}
+
+// problem is RFC 9457's object, with members of our own.
+type problem struct {
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	LoginURL string `json:"login_url,omitempty"`
+	ID       string `json:"request_id,omitempty"`
+}
+
+// JSON writes the page as problem+json.
+func (p Page) JSON(w http.ResponseWriter) {
+	body, err := json.Marshal(problem{p.Title, p.Status, p.Text, p.Reason, p.LoginURL, p.ID})
+	if err != nil {
+		http.Error(w, p.Title, p.Status)
+		return
+	}
+	h := w.Header()
+	Secure(h)
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,97 @@
+package page
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func sample() Page {
+	return Page{
+		Status:  403,
+		Title:   `No <b>entry</b>`,
+		Text:    `You are "ada"`,
+		Details: []string{`<script>alert(1)</script>`},
+		Links:   []Link{{"Again", "https://app.example.com/_auth/login?rd=%22"}, {"Bad", "javascript:alert(1)"}},
+		Buttons: []Button{{"Sign out", "/_auth/logout", map[string]string{"org": `"><x`}}},
+		Reason:  "forbidden", LoginURL: "https://app.example.com/_auth/login", ID: "abc",
+	}
+}
+
+func TestHTMLEscapes(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	sample().HTML(w)
+	body := w.Body.String()
+	for _, want := range []string{
+		`No &lt;b&gt;entry&lt;/b&gt;`, `&lt;script&gt;alert(1)&lt;/script&gt;`,
+		`href="#ZgotmplZ"`, `value="&#34;&gt;&lt;x"`, "Request abc",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("body lacks %q", want)
+		}
+	}
+	if strings.Contains(body, "<script") {
+		t.Error("body has a script")
+	}
+	if w.Code != 403 || len(body) >= 4096 {
+		t.Errorf("got status %d and %d bytes, want 403 and less than 4096", w.Code, len(body))
+	}
+}
+
+func TestHTMLHeaders(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	sample().HTML(w)
+	for name, want := range map[string]string{
+		"Cache-Control":          "private, no-store",
+		"Vary":                   "Cookie",
+		"X-Content-Type-Options": "nosniff",
+		"Referrer-Policy":        "same-origin",
+		"Content-Type":           "text/html; charset=utf-8",
+	} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// The browser applies the style only if its hash is the one in the policy.
+func TestPolicyAllowsTheStyleOnly(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	sample().HTML(w)
+	_, rest, _ := strings.Cut(w.Body.String(), "<style>")
+	css, _, _ := strings.Cut(rest, "</style>")
+	sum := sha256.Sum256([]byte(css))
+	want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; frame-ancestors 'none'"
+	if got := w.Header().Get("Content-Security-Policy"); got != want {
+		t.Errorf("got policy %q, want %q", got, want)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	sample().JSON(w)
+	var got map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"title": `No <b>entry</b>`, "status": 403.0, "detail": `You are "ada"`, "reason": "forbidden",
+		"login_url": "https://app.example.com/_auth/login", "request_id": "abc",
+	}
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("%s: got %v, want %v", name, got[name], value)
+		}
+	}
+	if ct := w.Header().Get("Content-Type"); ct != "application/problem+json" {
+		t.Errorf("got content type %q, want application/problem+json", ct)
+	}
+}
