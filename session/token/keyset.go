@@ -1,0 +1,136 @@
+package token
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	maxAge       = 10 * time.Minute // of a key set, until it is fetched anew
+	fetchTimeout = 5 * time.Second
+	maxSetBytes  = 1 << 20
+	minRetry     = 1 * time.Second // after a failed fetch; doubles with each
+	maxRetry     = 30 * time.Second
+)
+
+// KeySet is the public keys that AuthKit signs a client's access tokens with. They
+// are fetched when first needed and kept. After 10 minutes the next use has them
+// fetched in the background, so that a withdrawn key goes out of use; if that
+// fails, the keys at hand stay in use. It may be used by many goroutines, and must
+// not be copied.
+type KeySet struct {
+	URL    string       // required
+	Client *http.Client // nil means http.DefaultClient. A redirect is not followed.
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+
+	flight     singleflight.Group
+	refreshing atomic.Bool
+	current    atomic.Pointer[fetched] // written by the flight alone
+}
+
+// fetched is the outcome of the latest fetch. It never changes.
+type fetched struct {
+	keys     map[string]*rsa.PublicKey // by key id: the latest that could be had
+	next     time.Time                 // when to fetch again
+	err      error                     // why the fetch failed, nil if it didn't
+	failures int                       // in a row
+}
+
+// Ready tells whether there are keys.
+func (k *KeySet) Ready() bool { return k.latest().keys != nil }
+
+// Fetch fetches the key set, or waits for the fetch that is under way, for as long
+// as ctx allows; the fetch itself goes on without ctx, for 5 seconds at most. After
+// a failed one it answers with the same error for a while (1 s, doubling to 30 s).
+// Its error is ErrUnavailable; the keys at hand stay.
+func (k *KeySet) Fetch(ctx context.Context) error {
+	return once(ctx, &k.flight, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+		defer cancel()
+		return k.fetch(ctx)
+	})
+}
+
+// key returns the key with that id at hand, or nil.
+func (k *KeySet) key(id string) *rsa.PublicKey {
+	latest := k.latest()
+	if latest.keys != nil && !clock(k.Now).Before(latest.next) && k.refreshing.CompareAndSwap(false, true) {
+		go func() {
+			defer k.refreshing.Store(false)
+			k.Fetch(context.Background()) // ends within fetchTimeout; an error is kept for who needs a key
+		}()
+	}
+	return latest.keys[id]
+}
+
+func (k *KeySet) latest() *fetched {
+	if latest := k.current.Load(); latest != nil {
+		return latest
+	}
+	return &fetched{}
+}
+
+func (k *KeySet) fetch(ctx context.Context) error {
+	latest := k.latest()
+	if latest.err != nil && clock(k.Now).Before(latest.next) {
+		return latest.err
+	}
+	keys, err := k.load(ctx)
+	if err != nil {
+		err = fmt.Errorf("%w: key set: %w", ErrUnavailable, err)
+		wait := min(minRetry<<min(latest.failures, 5), maxRetry)
+		k.current.Store(&fetched{keys: latest.keys, next: clock(k.Now).Add(wait), err: err, failures: latest.failures + 1})
+		return err
+	}
+	k.current.Store(&fetched{keys: keys, next: clock(k.Now).Add(maxAge)})
+	return nil
+}
+
+func (k *KeySet) load(ctx context.Context) (map[string]*rsa.PublicKey, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{}
+	if k.Client != nil {
+		client = *k.Client
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxSetBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxSetBytes {
+		return nil, errors.New("over 1 MiB")
+	}
+	return parseKeys(body)
+}
+
+// once runs do for all who ask while it runs. It goes on when an asker's ctx ends;
+// that asker gets ErrUnavailable.
+func once(ctx context.Context, flight *singleflight.Group, do func(context.Context) error) error {
+	done := flight.DoChan("", func() (any, error) { return nil, do(context.WithoutCancel(ctx)) })
+	select {
+	case result := <-done:
+		return result.Err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	}
+}

@@ -1,0 +1,96 @@
+package token
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	cooldown      = 30 * time.Second // between two fetches for unknown keys
+	maxMissing    = 64               // unknown key ids remembered
+	maxKeyIDBytes = 256
+)
+
+// errCooldown is ErrUnavailable because a fetch for an unknown key was made lately.
+var errCooldown = fmt.Errorf("%w: unknown key, and the set was fetched for one just now", ErrUnavailable)
+
+// rations limits the fetches for unknown keys. AuthKit rotates keys, so an
+// unknown id is worth a fetch; anybody can make one up, so it is worth only one
+// in a while.
+type rations struct {
+	flight  singleflight.Group
+	mu      sync.Mutex
+	until   time.Time           // end of the cooldown
+	missing map[string]struct{} // ids that were looked for in the set fetched at its start
+}
+
+// key returns the key with that id. Where it is unknown, or no set was fetched
+// yet, the set is fetched, unless the cooldown forbids it.
+func (v *Verifier) key(ctx context.Context, id string) (*rsa.PublicKey, error) {
+	if id == "" || len(id) > maxKeyIDBytes {
+		return nil, fmt.Errorf("%w: no key id, or too long a one", ErrInvalid)
+	}
+	if key := v.Keys.key(id); key != nil {
+		return key, nil
+	}
+	err := v.refetch(ctx, id)
+	if key := v.Keys.key(id); key != nil { // whoever fetched it
+		return key, nil
+	}
+	switch {
+	case err == nil:
+		v.unknown.remember(id)
+		return nil, fmt.Errorf("%w: %q", ErrUnknownKey, id)
+	case errors.Is(err, errCooldown) && v.unknown.remembers(id):
+		return nil, fmt.Errorf("%w: %q", ErrUnknownKey, id)
+	}
+	return nil, err
+}
+
+// refetch fetches the key set because of that id, once for all who ask meanwhile, and
+// starts the cooldown. A failed fetch starts none: the KeySet has a back-off.
+func (v *Verifier) refetch(ctx context.Context, id string) error {
+	return once(ctx, &v.unknown.flight, func(ctx context.Context) error {
+		if v.unknown.coolingDown(v.now()) {
+			return errCooldown
+		}
+		if err := v.Keys.Fetch(ctx); err != nil {
+			return err
+		}
+		v.unknown.start(v.now().Add(cooldown), id)
+		return nil
+	})
+}
+
+func (r *rations) coolingDown(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return now.Before(r.until)
+}
+
+func (r *rations) start(until time.Time, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.until, r.missing = until, map[string]struct{}{id: {}}
+}
+
+func (r *rations) remember(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.missing) < maxMissing {
+		r.missing[id] = struct{}{}
+	}
+}
+
+func (r *rations) remembers(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.missing[id]
+	return ok
+}
