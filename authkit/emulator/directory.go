@@ -1,0 +1,163 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"net/mail"
+	"slices"
+	"strings"
+	"time"
+)
+
+// User is somebody who can sign in. Empty strings are null in the API's answers.
+type User struct {
+	ID                string
+	Email             string // in lower case
+	FirstName         string
+	LastName          string
+	ProfilePictureURL string
+	Locale            string
+	ExternalID        string
+	Metadata          map[string]string
+	Memberships       []Membership  // organizations, may be none
+	Impersonator      *Impersonator // who acts as this user; nil: the user signs in
+}
+
+// Name is the user's full name, or the email address of one who has none.
+func (u User) Name() string {
+	if name := strings.TrimSpace(u.FirstName + " " + u.LastName); name != "" {
+		return name
+	}
+	return u.Email
+}
+
+func (u User) membership(organizationID string) (Membership, bool) {
+	i := slices.IndexFunc(u.Memberships, func(m Membership) bool { return m.OrganizationID == organizationID })
+	if i < 0 {
+		return Membership{}, false
+	}
+	return u.Memberships[i], true
+}
+
+// Membership says what a user is and may do in an organization.
+type Membership struct {
+	OrganizationID string
+	Roles          []string // the first is the token's role claim; at least one
+	Permissions    []string
+}
+
+// Organization is what users can be members of.
+type Organization struct {
+	ID           string
+	Name         string
+	Entitlements []string
+	FeatureFlags []string
+}
+
+// Impersonator is the operator who signs in as somebody else.
+type Impersonator struct {
+	Email  string
+	Reason string // may be empty
+}
+
+// person is a user with what changes while the emulator runs.
+type person struct {
+	User
+	created    time.Time
+	lastSignIn time.Time
+}
+
+func directoryProblems(users []User, organizations []Organization) []error {
+	var problems []error
+	known := map[string]bool{}
+	unique := func(id string) {
+		if id == "" || known[id] {
+			problems = append(problems, fmt.Errorf("emulator: id or email address %q: must be set and unique", id))
+		}
+		known[id] = true
+	}
+	for _, o := range organizations {
+		unique(o.ID)
+	}
+	for _, u := range users {
+		unique(u.ID)
+		unique(u.Email)
+		if normal, err := normalEmail(u.Email); err != nil || normal != u.Email {
+			problems = append(problems, fmt.Errorf("emulator: user %s: not an email address in lower case", u.ID))
+		}
+		for _, m := range u.Memberships {
+			isOrganization := func(o Organization) bool { return o.ID == m.OrganizationID }
+			if !slices.ContainsFunc(organizations, isOrganization) || len(m.Roles) == 0 {
+				problems = append(problems, fmt.Errorf("emulator: user %s: a membership needs a known organization and a role", u.ID))
+			}
+		}
+	}
+	return problems
+}
+
+var errEmail = errors.New("emulator: not an email address")
+
+// normalEmail is the form in which addresses are compared.
+func normalEmail(raw string) (string, error) {
+	email := strings.ToLower(strings.TrimSpace(raw))
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || len(email) > 254 {
+		return "", errEmail
+	}
+	return email, nil
+}
+
+// find looks a user up by email address. The caller holds the lock.
+func (e *Emulator) find(email string) (*person, bool) {
+	for _, p := range e.seeded {
+		if p.Email == email {
+			return p, true
+		}
+	}
+	return e.made.get(e.config.Now(), email)
+}
+
+// findOrMake is find, and makes a plain user where there is none. The caller holds the lock.
+func (e *Emulator) findOrMake(raw string) (*person, error) {
+	email, err := normalEmail(raw)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := e.find(email); ok {
+		return p, nil
+	}
+	now := e.config.Now()
+	p := &person{User: User{ID: newID("user_", now), Email: email}, created: now}
+	e.made.put(now, email, p)
+	return p, nil
+}
+
+// byID looks a user up by id. The caller holds the lock.
+func (e *Emulator) byID(id string) (*person, bool) {
+	for _, p := range slices.Concat(e.seeded, e.made.all(e.config.Now())) {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// organization looks an organization up by id.
+func (e *Emulator) organization(id string) (Organization, bool) {
+	i := slices.IndexFunc(e.config.Organizations, func(o Organization) bool { return o.ID == id })
+	if i < 0 {
+		return Organization{}, false
+	}
+	return e.config.Organizations[i], true
+}
+
+// organizationsOf lists a user's organizations.
+func (e *Emulator) organizationsOf(u User) []Organization {
+	var list []Organization
+	for _, m := range u.Memberships {
+		if o, ok := e.organization(m.OrganizationID); ok {
+			list = append(list, o)
+		}
+	}
+	return list
+}

@@ -1,0 +1,59 @@
+// Package emulator is an in-memory AuthKit: an [http.Handler] for the demo, for
+// tests and for development without a WorkOS account. WorkOS's SDKs talk to it
+// as to the real API.
+//
+//	GET  /user_management/authorize           the hosted sign-in page
+//	POST /user_management/authorize           the user's choice, 303 to the redirect URI
+//	POST /user_management/authenticate        code, refresh token or organization -> session
+//	GET  /sso/jwks/{client_id}                key set of the access tokens (RS256)
+//	GET  /user_management/users/{id}/sessions active sessions (Bearer API key)
+//	POST /user_management/sessions/revoke     ends one (Bearer API key)
+//	GET  /user_management/sessions/logout     ends one, back to a registered URL
+//	GET  /health                              {"status":"ok"}
+//	GET  /_emulator/calls                     how often each endpoint was called
+//
+// # Signing in
+//
+// The hosted page is served at the authorize URL. The URL's query is the
+// application's request; the POST's body is what the user chose on the page. So
+// curl signs in by posting to the authorize URL that it was sent to, and gets the
+// callback URL with code and state:
+//
+//	curl -s "$AUTHORIZE"                                                # the page
+//	curl -s -o /dev/null -w '%{redirect_url}' -d email=paula@example.com "$AUTHORIZE"
+//	curl -s -o /dev/null -w '%{redirect_url}' -d email=sam@example.com \
+//	     -d organization_id=org_01JBGJ09TQM83XSSSS6YS3C4DW "$AUTHORIZE"
+//	curl -s -o /dev/null -w '%{redirect_url}' -d cancel=1 "$AUTHORIZE"  # error=access_denied
+//
+// (An address with a + needs --data-urlencode for -d.)
+//
+// An address that nobody has makes a plain user on the spot: no name, no
+// organization. A login_hint of a user that exists skips the page.
+//
+// Which organization a session is for:
+//
+//	organization_id of the request, if the user is a member  that one (else as if not given)
+//	one membership                                           that one
+//	none                                                     none
+//	several, page                                            the user chooses in a second step
+//	several, login_hint                                      403 organization_selection_required
+//	                                                         at the code exchange
+//
+// # Sessions
+//
+// A code works once, for 10 minutes. Every refresh rotates the refresh token and
+// keeps the session's id. A spent one is answered within Config.GraceWindow with
+// one more token of the same session, and is invalid_grant after that. Sign-out
+// and revocation end the session: its refresh tokens are invalid_grant.
+//
+// client_id and client_secret are checked; a wrong one is 400 invalid_client. The
+// issuer is BaseURL + "/user_management/" + ClientID, and there is no audience.
+//
+// # What it does not do
+//
+// No passwords, second factors, single sign-on, invitations, webhooks or public
+// clients (those without a secret). It keeps no browser session: every sign-in
+// asks, so prompt and max_age hold by themselves. Everything is gone when the
+// process ends, and memory is bounded: what has expired is dropped, and past a
+// limit the oldest is.
+package emulator

@@ -1,0 +1,54 @@
+package emulator
+
+// Seed gives the users and organizations of a new emulator: one user without an
+// organization, one in one organization, one in two, and one whom the support team
+// impersonates. Names hold what applications get wrong: letters beyond ASCII, commas, quotes.
+func Seed() ([]User, []Organization) {
+	acme := Organization{
+		ID:           "org_01JSSZ5AWSH8VHTPRE95B9EE0Z",
+		Name:         "Acme, Inc.",
+		Entitlements: []string{"audit-logs", "sso"},
+		FeatureFlags: []string{"new-reports"},
+	}
+	globex := Organization{ID: "org_01JBGJ09TQM83XSSSS6YS3C4DW", Name: "Globex"}
+	users := []User{{
+		ID:        "user_01JM9S346Q3D25VT4F5V37E3S3",
+		Email:     "paula@example.com",
+		FirstName: "Paula",
+		LastName:  "Winter",
+		Locale:    "en-US",
+	}, {
+		ID:                "user_01JE28JT97KB6CQ643DZVMXXQK",
+		Email:             "zoe@acme.example",
+		FirstName:         "Zoë",
+		LastName:          "Ångström",
+		ProfilePictureURL: "https://images.example.com/zoe.png",
+		Locale:            "sv-SE",
+		ExternalID:        "employee-7",
+		Metadata:          map[string]string{"department": "Research, Lund"},
+		Memberships: []Membership{{
+			OrganizationID: acme.ID,
+			Roles:          []string{"admin", "billing"},
+			Permissions:    []string{"reports:read", "reports:write", "users:manage"},
+		}},
+	}, {
+		ID:        "user_01JFBF5KZNWJ47TAN9ZT24MNPZ",
+		Email:     "sam@example.com",
+		FirstName: "Sam",
+		LastName:  "Rivera, Jr.",
+		Memberships: []Membership{
+			{OrganizationID: acme.ID, Roles: []string{"member"}, Permissions: []string{"reports:read"}},
+			{OrganizationID: globex.ID, Roles: []string{"owner"}, Permissions: []string{"reports:read", "reports:write"}},
+		},
+	}, {
+		ID:        "user_01JX45HY43KWJRP1XPA7Z3DJ8F",
+		Email:     "iris@acme.example",
+		FirstName: "Iris",
+		LastName:  "Okafor",
+		Memberships: []Membership{
+			{OrganizationID: acme.ID, Roles: []string{"member"}, Permissions: []string{"reports:read"}},
+		},
+		Impersonator: &Impersonator{Email: "support@example.com", Reason: `Ticket 4711: "export is empty"`},
+	}}
+	return users, []Organization{acme, globex}
+}

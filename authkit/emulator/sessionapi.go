@@ -1,0 +1,136 @@
+package emulator
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// sessionJSON is the API's session.
+type sessionJSON struct {
+	Object         string            `json:"object"`
+	ID             string            `json:"id"`
+	UserID         string            `json:"user_id"`
+	OrganizationID *string           `json:"organization_id"`
+	Status         string            `json:"status"`
+	AuthMethod     string            `json:"auth_method"`
+	IPAddress      *string           `json:"ip_address"`
+	UserAgent      *string           `json:"user_agent"`
+	Impersonator   *impersonatorJSON `json:"impersonator,omitempty"`
+	ExpiresAt      string            `json:"expires_at"`
+	EndedAt        *string           `json:"ended_at"`
+	CreatedAt      string            `json:"created_at"`
+	UpdatedAt      string            `json:"updated_at"`
+}
+
+// json describes an active session, the only kind that is ever shown.
+func (s *session) json() sessionJSON {
+	method := "password"
+	if s.person.Impersonator != nil {
+		method = "impersonation"
+	}
+	return sessionJSON{
+		Object:         "session",
+		ID:             s.id,
+		UserID:         s.person.ID,
+		OrganizationID: orNull(s.organizationID),
+		Status:         "active",
+		AuthMethod:     method,
+		IPAddress:      orNull(s.ip),
+		UserAgent:      orNull(s.userAgent),
+		Impersonator:   s.person.Impersonator.json(),
+		ExpiresAt:      timestamp(s.created.Add(sessionLifetime)),
+		EndedAt:        timeOrNull(s.ended),
+		CreatedAt:      timestamp(s.created),
+		UpdatedAt:      timestamp(s.updated),
+	}
+}
+
+// withKey lets a request with the API key through.
+func (e *Emulator) withKey(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || !same(key, e.config.APIKey) {
+			writeError(w, &apiError{http.StatusUnauthorized, map[string]string{"message": "Unauthorized"}})
+			return
+		}
+		handle(w, r)
+	}
+}
+
+// listSessions answers GET /user_management/users/{id}/sessions with all active
+// sessions on one page, the newest first.
+func (e *Emulator) listSessions(w http.ResponseWriter, r *http.Request) {
+	id := chi.URLParam(r, "id")
+	e.mu.Lock()
+	_, known := e.byID(id)
+	list := []sessionJSON{}
+	for _, s := range slices.Backward(e.sessions.all(e.config.Now())) {
+		if s.person.ID == id && s.ended.IsZero() {
+			list = append(list, s.json())
+		}
+	}
+	e.mu.Unlock()
+	if !known {
+		writeError(w, codeError(http.StatusNotFound, "entity_not_found", "User not found."))
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"object":        "list",
+		"data":          list,
+		"list_metadata": map[string]any{"before": nil, "after": nil},
+	})
+}
+
+// revokeSession answers POST /user_management/sessions/revoke.
+func (e *Emulator) revokeSession(w http.ResponseWriter, r *http.Request) {
+	p, err := params(w, r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	if !e.endSession(p.Get("session_id")) {
+		writeError(w, codeError(http.StatusNotFound, "entity_not_found", "Session not found."))
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]bool{"success": true})
+}
+
+// logout answers GET /user_management/sessions/logout, where the browser goes to
+// sign out. A session that isn't there any more is as good as ended.
+func (e *Emulator) logout(w http.ResponseWriter, r *http.Request) {
+	id, returnTo := r.URL.Query().Get("session_id"), r.URL.Query().Get("return_to")
+	if id == "" {
+		e.pages.message(w, http.StatusUnprocessableEntity, "Can't sign out", "The session_id is missing.")
+		return
+	}
+	if returnTo != "" && !slices.Contains(e.config.LogoutReturnURLs, returnTo) {
+		e.pages.message(w, http.StatusBadRequest, "Can't sign out",
+			"This return_to is not a registered sign-out redirect: "+returnTo)
+		return
+	}
+	e.endSession(id)
+	if returnTo == "" && len(e.config.LogoutReturnURLs) > 0 {
+		returnTo = e.config.LogoutReturnURLs[0]
+	}
+	if returnTo == "" {
+		e.pages.message(w, http.StatusOK, "Signed out", "The session has ended.")
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, returnTo, http.StatusFound)
+}
+
+// endSession ends a session and says whether it was there, ended or not.
+func (e *Emulator) endSession(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.config.Now()
+	s, ok := e.sessions.get(now, id)
+	if ok {
+		s.end(now)
+	}
+	return ok
+}

@@ -1,0 +1,143 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody bounds the body of every POST.
+const maxBody = 64 << 10
+
+// userJSON is the API's user. Every key is always there.
+type userJSON struct {
+	Object            string            `json:"object"`
+	ID                string            `json:"id"`
+	Email             string            `json:"email"`
+	EmailVerified     bool              `json:"email_verified"`
+	FirstName         *string           `json:"first_name"`
+	LastName          *string           `json:"last_name"`
+	Name              *string           `json:"name"`
+	ProfilePictureURL *string           `json:"profile_picture_url"`
+	LastSignInAt      *string           `json:"last_sign_in_at"`
+	Locale            *string           `json:"locale"`
+	CreatedAt         string            `json:"created_at"`
+	UpdatedAt         string            `json:"updated_at"`
+	ExternalID        *string           `json:"external_id"`
+	Metadata          map[string]string `json:"metadata"`
+}
+
+func (p *person) json() userJSON {
+	updated, metadata := p.created, p.Metadata
+	if p.lastSignIn.After(updated) {
+		updated = p.lastSignIn
+	}
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	return userJSON{
+		Object:            "user",
+		ID:                p.ID,
+		Email:             p.Email,
+		EmailVerified:     true,
+		FirstName:         orNull(p.FirstName),
+		LastName:          orNull(p.LastName),
+		Name:              orNull(strings.TrimSpace(p.FirstName + " " + p.LastName)),
+		ProfilePictureURL: orNull(p.ProfilePictureURL),
+		LastSignInAt:      timeOrNull(p.lastSignIn),
+		Locale:            orNull(p.Locale),
+		CreatedAt:         timestamp(p.created),
+		UpdatedAt:         timestamp(updated),
+		ExternalID:        orNull(p.ExternalID),
+		Metadata:          metadata,
+	}
+}
+
+type impersonatorJSON struct {
+	Email  string  `json:"email"`
+	Reason *string `json:"reason"`
+}
+
+func (i *Impersonator) json() *impersonatorJSON {
+	if i == nil {
+		return nil
+	}
+	return &impersonatorJSON{i.Email, orNull(i.Reason)}
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// timestamp is a time as the API writes it.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func timeOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return orNull(timestamp(t))
+}
+
+// crockford is the alphabet of the API's ids.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// newID makes an id like the API's: a prefix and a ULID, which is 48 bits of
+// milliseconds and 80 random bits.
+func newID(prefix string, now time.Time) string {
+	var stamp [10]byte
+	for i, ms := len(stamp)-1, now.UnixMilli(); i >= 0; i, ms = i-1, ms>>5 {
+		stamp[i] = crockford[ms&31]
+	}
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return prefix + string(stamp[:]) + base32.NewEncoding(crockford).EncodeToString(random[:])
+}
+
+// apiError is a refusal in one of the API's two shapes.
+type apiError struct {
+	status int
+	body   any
+}
+
+func (e *apiError) Error() string { return "emulator: refused with status " + strconv.Itoa(e.status) }
+
+// oauthError is a refusal of /authenticate in OAuth's shape, always 400.
+func oauthError(code, description string) error {
+	return &apiError{http.StatusBadRequest, map[string]string{"error": code, "error_description": description}}
+}
+
+// codeError is a refusal in the API's other shape.
+func codeError(status int, code, message string) error {
+	return &apiError{status, map[string]string{"code": code, "message": message}}
+}
+
+var errNotFound error = &apiError{http.StatusNotFound, map[string]string{"message": "Not Found"}}
+
+func writeError(w http.ResponseWriter, err error) {
+	var refused *apiError
+	if !errors.As(err, &refused) {
+		refused = &apiError{http.StatusInternalServerError, map[string]string{"message": err.Error()}}
+	}
+	writeJSON(w, refused.status, refused.body)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(raw)
+}

@@ -1,0 +1,69 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	refreshLimit = 10 * time.Second // one refresh, waiting for its turn included
+	maxInFlight  = 64               // calls to AuthKit at one time
+	maxWaiting   = 1000             // refreshes that wait for one of these
+)
+
+// flights makes one refresh of a token out of many that are asked for at the
+// same time. A flight runs detached from its askers, so that none of them
+// cancels it.
+type flights struct {
+	mu      sync.Mutex
+	byToken map[tokenHash]*flight
+	slots   chan struct{}
+	running sync.WaitGroup
+}
+
+// flight is one refresh under way. sealed and err are set once done is closed.
+type flight struct {
+	done   chan struct{}
+	sealed string
+	err    error
+}
+
+func newFlights() *flights {
+	return &flights{byToken: make(map[tokenHash]*flight), slots: make(chan struct{}, maxInFlight)}
+}
+
+// join returns the flight for a token, and starts it where there is none. nil
+// if too many are waiting.
+func (f *flights) join(hash tokenHash, refresh func(context.Context) (string, error)) *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if under, ok := f.byToken[hash]; ok {
+		return under
+	}
+	if len(f.byToken) >= maxInFlight+maxWaiting {
+		return nil
+	}
+	fl := &flight{done: make(chan struct{})}
+	f.byToken[hash] = fl
+	f.running.Go(func() {
+		fl.sealed, fl.err = f.run(refresh)
+		f.mu.Lock()
+		delete(f.byToken, hash)
+		f.mu.Unlock()
+		close(fl.done)
+	})
+	return fl
+}
+
+func (f *flights) run(refresh func(context.Context) (string, error)) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), refreshLimit)
+	defer cancel()
+	select {
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
+		return refresh(ctx)
+	case <-ctx.Done():
+		return "", &Outage{Err: ctx.Err()}
+	}
+}

@@ -1,0 +1,371 @@
+package session_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+)
+
+func TestVerifyIdentity(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	tests := []struct {
+		name, email, organization string
+		want                      session.Identity
+	}{
+		{"no organization", paula, "", session.Identity{
+			Subject: "user_01JM9S346Q3D25VT4F5V37E3S3", Email: paula, Name: "Paula Winter"}},
+		{"one organization", zoe, "", session.Identity{
+			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", Email: zoe, Name: "Zoë Ångström",
+			OrganizationID: acmeID, Role: "admin", Roles: []string{"admin", "billing"},
+			Permissions: []string{"reports:read", "reports:write", "users:manage"}, Entitlements: []string{"audit-logs", "sso"}}},
+		{"one of two organizations", sam, globexID, session.Identity{
+			Subject: "user_01JFBF5KZNWJ47TAN9ZT24MNPZ", Email: sam, Name: "Sam Rivera, Jr.",
+			OrganizationID: globexID, Role: "owner", Roles: []string{"owner"}, Permissions: []string{"reports:read", "reports:write"}}},
+		{"impersonated", iris, "", session.Identity{
+			Subject: "user_01JX45HY43KWJRP1XPA7Z3DJ8F", Email: iris, Name: "Iris Okafor",
+			OrganizationID: acmeID, Role: "member", Roles: []string{"member"}, Permissions: []string{"reports:read"},
+			Entitlements: []string{"audit-logs", "sso"}, Impersonator: "support@example.com"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			sealed := w.signIn(t, tt.email, tt.organization)
+			v := w.valid(t, sealed)
+			got := v.Identity
+			if !strings.HasPrefix(got.SessionID, "session_01") {
+				t.Errorf("got session id %q, want AuthKit's", got.SessionID)
+			}
+			got.SessionID = ""
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+			if v.Current != "" || v.Sent != [32]byte{} {
+				t.Errorf("got Current %.20q, Sent %x, want none: the cookie is the current one", v.Current, v.Sent)
+			}
+		})
+	}
+}
+
+// Cookies of the real SDKs, verified with the keys that signed their access tokens.
+func TestVerifyVectors(t *testing.T) {
+	t.Parallel()
+	f := readFixture(t)
+	keys := httptest.NewServer(status(http.StatusOK, string(f.JWKS)))
+	t.Cleanup(keys.Close)
+	want := session.Identity{
+		Subject: "user_01VECTORS", Email: "zoë@example.com", Name: "Zoë Ünïcode", SessionID: "session_01VECTORS",
+		OrganizationID: "org_01VECTORS", Role: "admin", Roles: []string{"admin"}, Permissions: []string{"posts:read", "posts:write"},
+		Entitlements: []string{"audit-logs"}, Impersonator: "admin@foocorp.com",
+	}
+	for _, v := range vectors(t) {
+		if v.name == "authkit-nextjs-expired-jwt" {
+			continue // TestExpiredVectorIsRefreshed
+		}
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, func(o *options) {
+				o.session.Seal = &seal.Iron{Passwords: []string{v.Password}, Now: november}
+				o.session.Tokens = &token.Verifier{Keys: &token.KeySet{URL: keys.URL}, ClientID: "client_01VECTORS", Now: november}
+				o.session.Now = november
+			})
+			if got := w.valid(t, v.Sealed); !reflect.DeepEqual(got.Identity, want) || got.Current != "" {
+				t.Errorf("got %+v, want %+v", got.Identity, want)
+			}
+		})
+	}
+}
+
+// Roles are what the role claim says where the token has no list.
+func TestVerifyRoles(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	sealed := w.signIn(t, zoe, "")
+	tests := []struct {
+		name   string
+		change map[string]any
+		want   []string
+	}{
+		{"role alone", map[string]any{"roles": nil, "role": "member"}, []string{"member"}},
+		{"empty list", map[string]any{"roles": []string{}, "role": "member"}, []string{"member"}},
+		{"list alone", map[string]any{"roles": []string{"a", "b"}, "role": nil}, []string{"a", "b"}},
+		{"neither", map[string]any{"roles": nil, "role": nil}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := w.valid(t, w.resign(t, sealed, signingKey(), tt.change)).Identity.Roles; !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestVerifyAccessTokenOnDemand(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *options) { o.session.KeepAccessToken = true })
+	sealed := w.signIn(t, zoe, "")
+	if got, want := w.valid(t, sealed).Identity.AccessToken, w.open(t, sealed).AccessToken; got != want {
+		t.Errorf("got %.20q…, want the session's access token", got)
+	}
+	w.clock.advance(time.Hour)
+	v := w.valid(t, sealed)
+	if got, want := v.Identity.AccessToken, w.open(t, v.Current).AccessToken; got != want {
+		t.Errorf("after a refresh: got %.20q…, want the new access token", got)
+	}
+}
+
+// The seal is not enough.
+func TestVerifyRefuses(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	good := w.signIn(t, zoe, "")
+	s := w.open(t, good)
+	unsigned := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + strings.Split(s.AccessToken, ".")[1] + "."
+	elsewhere := start(t, func(o *options) {
+		o.session.Seal = &seal.Iron{Passwords: []string{"another password of 32 characters"}}
+	})
+	tests := []struct {
+		name   string
+		cookie string
+		want   error
+	}{
+		{"empty", "", session.ErrBad},
+		{"garbage", "garbage", session.ErrBad},
+		{"incomplete chunks", "k1.2.0123456789abcdef.Fe26.2*", session.ErrBad},
+		{"another password", elsewhere.signIn(t, zoe, ""), session.ErrBad},
+		{"changed", strings.Replace(good, "Fe26.2*1*", "Fe26.2*2*", 1), session.ErrBad},
+		{"cut", good[:len(good)-3], session.ErrBad},
+		{"sealed, but no session", w.seal(t, map[string]any{"hello": "world"}), session.ErrBad},
+		{"sealed, but null", w.seal(t, nil), session.ErrBad},
+		{"access token is none", w.withAccessToken(t, s, "opaque"), session.ErrBad},
+		{"unsigned", w.withAccessToken(t, s, unsigned), session.ErrBad},
+		{"forged: signed by another key", w.resign(t, good, otherKey(), nil), session.ErrBad},
+		{"token of another user than the sealed one", w.resign(t, good, signingKey(), map[string]any{"sub": "user_01OTHER"}), session.ErrBad},
+		{"the same, expired", w.resign(t, good, signingKey(), map[string]any{"sub": "user_01OTHER", "exp": 1}), session.ErrBad},
+		{"token without user", w.resign(t, good, signingKey(), map[string]any{"sub": nil}), session.ErrBad},
+		{"another client's", w.resign(t, good, signingKey(), map[string]any{"client_id": "client_02OTHER"}), session.ErrBad},
+		{"another client's, expired", w.resign(t, good, signingKey(), map[string]any{"client_id": "client_02OTHER", "exp": 1}), session.ErrBad},
+		{"no expiry", w.resign(t, good, signingKey(), map[string]any{"exp": nil}), session.ErrBad},
+		{"not valid yet", w.resign(t, good, signingKey(), map[string]any{"nbf": w.clock.Now().Unix() + 11}), session.ErrBad},
+		{"expired, nothing to refresh it with", w.seal(t, map[string]any{"user": map[string]any{"id": s.User.ID}, "refreshToken": nil,
+			"accessToken": w.open(t, w.resign(t, good, signingKey(), map[string]any{"exp": 1})).AccessToken}), session.ErrEnded},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 { // what was refused is not remembered
+				err := w.refused(t, tt.cookie, tt.want)
+				for _, secret := range []string{s.AccessToken, s.RefreshToken, password, zoe} {
+					if strings.Contains(err.Error(), secret) {
+						t.Errorf("got error %q with a secret in it", err)
+					}
+				}
+			}
+		})
+	}
+	t.Run("no cookie", func(t *testing.T) {
+		t.Parallel()
+		for _, h := range []http.Header{nil, {}, {"Cookie": {"other=" + good}}, {"Authorization": {"Bearer " + s.AccessToken}}} {
+			if v, err := w.Verify(t.Context(), h, true); v != nil || !errors.Is(err, session.ErrNone) {
+				t.Errorf("%v: got %v, %v, want ErrNone", h, v, err)
+			}
+		}
+	})
+	t.Cleanup(func() { w.authKit.wantAsked(t, 0) })
+}
+
+func TestVerifyExpiryLeeway(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	sealed := w.seal(t, map[string]any{ // no refresh token
+		"accessToken": w.open(t, w.signIn(t, paula, "")).AccessToken, "user": map[string]any{"id": "user_01JM9S346Q3D25VT4F5V37E3S3"}})
+	w.clock.advance(5*time.Minute + 10*time.Second)
+	w.valid(t, sealed)
+	w.clock.advance(time.Second)
+	w.refused(t, sealed, session.ErrEnded)
+}
+
+// The operator's mistake is no expiry: nothing is refreshed, or it would be for ever.
+func TestVerifyIssuer(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *options) { o.session.Tokens.Issuers = []string{"https://auth.example.com"} })
+	sealed := w.signIn(t, zoe, "")
+	w.refused(t, sealed, session.ErrMisconfigured)
+	w.clock.advance(time.Hour)
+	w.refused(t, sealed, session.ErrMisconfigured)
+	w.authKit.wantAsked(t, 0)
+	w.valid(t, w.resign(t, sealed, signingKey(), map[string]any{"iss": "https://auth.example.com/", "exp": w.clock.Now().Unix() + 60}))
+}
+
+func TestVerifyPreviousPassword(t *testing.T) {
+	t.Parallel()
+	const next = "the next password, of 32 characters"
+	before := start(t, nil)
+	sealed := before.signIn(t, zoe, "")
+	after := session.New(session.Config{
+		Cookie: before.Cookie, Tokens: before.Tokens, AuthKit: before.client, Now: before.clock.Now,
+		Seal: &seal.Iron{Passwords: []string{next, password}},
+	})
+	if _, err := after.Verify(t.Context(), cookies(sealed), false); err != nil {
+		t.Fatalf("got %v, want the previous password to open", err)
+	}
+	before.clock.advance(time.Hour)
+	v, err := after.Verify(t.Context(), cookies(sealed), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (seal.Iron{Passwords: []string{next}}).Unseal(v.Current); err != nil {
+		t.Errorf("got %v, want a reseal under the new password", err)
+	}
+}
+
+// Several session cookies in one request.
+func TestVerifySeveralCookies(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	older := w.signIn(t, sam, acmeID)
+	w.clock.advance(time.Minute)
+	newer := w.signIn(t, sam, globexID)
+	somebodyElse := w.signIn(t, zoe, "")
+	wrongUser := w.resign(t, somebodyElse, signingKey(), map[string]any{"sub": "user_01OTHER"})
+	junk := strings.Split(strings.Repeat("junk ", 100), " ")
+	for i := range junk {
+		junk[i] = fmt.Sprint("junk", i)
+	}
+	tests := []struct {
+		name    string
+		cookies []string
+		want    string // organization
+		err     error
+	}{
+		{"newest last", []string{older, newer}, globexID, nil},
+		{"newest first", []string{newer, older}, globexID, nil},
+		{"one of them twice", []string{newer, older, newer}, globexID, nil},
+		{"unreadable ones", []string{"garbage", older, newer[:100]}, acmeID, nil},
+		{"unreadable ones alone", []string{"garbage", newer[:100]}, "", session.ErrBad},
+		{"sealed without a usable token", []string{w.withAccessToken(t, w.open(t, newer), "opaque"), older}, acmeID, nil},
+		{"different users", []string{newer, somebodyElse}, "", session.ErrBad},
+		{"different users, one of them twice", []string{older, newer, somebodyElse}, "", session.ErrBad},
+		{"one user's session and another's sealed to a third", []string{older, wrongUser}, "", session.ErrBad},
+		{"a hundred unreadable ones behind it", append([]string{older}, junk...), acmeID, nil},
+		{"a hundred unreadable ones before it", append(junk, older), "", session.ErrBad},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 { // the second time, they are remembered
+				v, err := w.verify(t, tt.cookies...)
+				if !errors.Is(err, tt.err) {
+					t.Fatalf("got %v, want %v", err, tt.err)
+				}
+				if err == nil && v.Identity.OrganizationID != tt.want {
+					t.Errorf("got organization %s, want %s", v.Identity.OrganizationID, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// A session of 12 KB goes to the browser and comes back in chunks, and is one session.
+func TestVerifyChunks(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	request := func(sealed string) http.Header {
+		lines, err := w.Cookie.SetLines(sealed, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := http.Header{}
+		for _, line := range lines {
+			pair, _, _ := strings.Cut(line, ";")
+			h.Add("Cookie", pair)
+		}
+		return h
+	}
+	s := w.open(t, w.signIn(t, zoe, ""))
+	large := w.seal(t, map[string]any{"accessToken": s.AccessToken, "refreshToken": s.RefreshToken,
+		"user": map[string]any{"id": s.User.ID, "metadata": strings.Repeat("x", 8<<10)}})
+	h := request(large)
+	if len(h["Cookie"]) != 4 {
+		t.Fatalf("got %d cookies, want 4", len(h["Cookie"]))
+	}
+	if _, err := w.Verify(t.Context(), h, false); err != nil {
+		t.Errorf("got %v, want a session", err)
+	}
+	h["Cookie"] = h["Cookie"][:3]
+	if _, err := w.Verify(t.Context(), h, false); !errors.Is(err, session.ErrBad) {
+		t.Errorf("a chunk missing: got %v, want ErrBad", err)
+	}
+
+	w.clock.advance(time.Hour)
+	v, err := w.Verify(t.Context(), request(large), false)
+	if err != nil || v.Current == "" {
+		t.Fatalf("got %v, want a refreshed session", err)
+	}
+	if _, err := w.Verify(t.Context(), request(v.Current), false); err != nil {
+		t.Errorf("refreshed: got %v, want a session", err)
+	}
+}
+
+// What made the cookie large is in the log, and nothing of its content.
+func TestLargeSessionIsLogged(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	answer, err := w.authKit.SignIn(zoe, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.SignIn(answer); err != nil || w.log.String() != "" {
+		t.Fatalf("got %v, log %s, want nothing logged", err, w.log)
+	}
+	secret := strings.Repeat("confidential", 400)
+	large := strings.Replace(string(answer), `"metadata":{`, `"metadata":{"note":"`+secret+`",`, 1)
+	if _, _, err := w.SignIn([]byte(large)); err != nil {
+		t.Fatal(err)
+	}
+	got := w.log.String()
+	for _, want := range []string{`"level":"warn"`, `"user":`, `"accessToken.permissions":`, "SDKs can't read"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got log %s, want %s in it", got, want)
+		}
+	}
+	if strings.Contains(got, "confidential") {
+		t.Errorf("got log %s, want no content of the session in it", got)
+	}
+}
+
+func TestSignIn(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	answer, err := w.authKit.SignIn(iris, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, id, err := w.SignIn(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.Email != iris || id.OrganizationID != acmeID || id.Impersonator != "support@example.com" {
+		t.Errorf("got %+v, want Iris, impersonated", id)
+	}
+	if got := w.valid(t, sealed).Identity; !reflect.DeepEqual(got, id) {
+		t.Errorf("verified: got %+v, want %+v", got, id)
+	}
+	for _, bad := range []string{``, `{}`, `{"access_token":"opaque","refresh_token":"r","user":{"id":"user_1"}}`} {
+		if sealed, _, err := w.SignIn([]byte(bad)); err == nil || sealed != "" {
+			t.Errorf("%s: got %.20q, %v, want an error", bad, sealed, err)
+		}
+	}
+}
