@@ -1,0 +1,116 @@
+package verify
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+// IdentityHeaders is the one list of identity headers, in canonical form.
+// Every one is set on every 200, empty where there is nothing to say, so that a
+// gateway that copies them always overwrites what a client sent.
+type IdentityHeaders []identityHeader
+
+type identityHeader struct {
+	name  string
+	value func(*session.Identity) string
+}
+
+// DefaultHeaders returns X-Auth-Request-User and its siblings. The access token's
+// header is there too, and empty unless the session manager keeps the token.
+func DefaultHeaders() IdentityHeaders {
+	return IdentityHeaders{
+		{"X-Auth-Request-User", subject},
+		{"X-Auth-Request-Email", email},
+		{"X-Auth-Request-Name", name},
+		{"X-Auth-Request-Groups", roles},
+		{"X-Auth-Request-Organization", func(i *session.Identity) string { return encode(i.OrganizationID) }},
+		{"X-Auth-Request-Role", func(i *session.Identity) string { return encode(i.Role) }},
+		{"X-Auth-Request-Permissions", func(i *session.Identity) string { return list(i.Permissions) }},
+		{"X-Auth-Request-Entitlements", func(i *session.Identity) string { return list(i.Entitlements) }},
+		{"X-Auth-Request-Session", func(i *session.Identity) string { return encode(i.SessionID) }},
+		{"X-Auth-Request-Impersonator", func(i *session.Identity) string { return encode(i.Impersonator) }},
+		{accessTokenHeader, accessToken},
+	}
+}
+
+// RemoteHeaders returns Remote-User (the email address) and its siblings.
+func RemoteHeaders() IdentityHeaders {
+	return IdentityHeaders{
+		{"Remote-User", email},
+		{"Remote-Email", email},
+		{"Remote-Name", name},
+		{"Remote-Groups", roles},
+		{accessTokenHeader, accessToken},
+	}
+}
+
+const accessTokenHeader = "X-Auth-Request-Access-Token"
+
+// Names lists the headers' names.
+func (hs IdentityHeaders) Names() []string {
+	names := make([]string, len(hs))
+	for i, h := range hs {
+		names[i] = h.name
+	}
+	return names
+}
+
+// set writes all of them; of nobody where id is nil.
+func (hs IdentityHeaders) set(h http.Header, id *session.Identity) {
+	values := make([]string, len(hs))
+	for i, header := range hs {
+		if id != nil {
+			values[i] = header.value(id)
+		}
+		h[header.name] = values[i : i+1 : i+1]
+	}
+}
+
+func subject(i *session.Identity) string     { return encode(i.Subject) }
+func email(i *session.Identity) string       { return encode(i.Email) }
+func name(i *session.Identity) string        { return encode(i.Name) }
+func roles(i *session.Identity) string       { return list(i.Roles) }
+func accessToken(i *session.Identity) string { return encode(i.AccessToken) }
+
+// list joins with commas; a comma inside a member is percent-encoded.
+func list(members []string) string {
+	switch len(members) {
+	case 0:
+		return ""
+	case 1:
+		return escape(members[0], ",%")
+	}
+	encoded := make([]string, len(members))
+	for i, member := range members {
+		encoded[i] = escape(member, ",%")
+	}
+	return strings.Join(encoded, ",")
+}
+
+// encode percent-encodes % and every byte outside 0x20-0x7E.
+func encode(s string) string { return escape(s, "%") }
+
+func escape(s, reserved string) string {
+	plain := func(c byte) bool { return c >= 0x20 && c <= 0x7e && strings.IndexByte(reserved, c) < 0 }
+	n := 0
+	for i := range len(s) {
+		if !plain(s[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return s
+	}
+	const digits = "0123456789ABCDEF"
+	b := make([]byte, 0, len(s)+2*n)
+	for i := range len(s) {
+		if c := s[i]; plain(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,87 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+// fakeSessions answers as package session would for a request whose session is in
+// the named state.
+type fakeSessions struct {
+	state string
+	asked int
+}
+
+// The secrets of the fake sessions. None may ever be in a log.
+const (
+	currentCookie = "Fe26.2*current-seal"
+	accessTokenOf = "eyJhbGciOiJSUzI1NiJ9.ada.signature"
+)
+
+var ada = session.Identity{
+	Subject: "user_01ADA", Email: "ada@example.com", Name: "Ada Lovelace", SessionID: "session_01ADA",
+	OrganizationID: "org_01ACME", Role: "admin", Roles: []string{"admin", "billing"},
+	Permissions: []string{"reports:read", "reports:write"}, Entitlements: []string{"sso"},
+}
+
+// odd has everything that gateways and apps get wrong.
+var odd = session.Identity{
+	Subject: "user_%01", Email: "zoë@example.com", Name: "Zoë \"Z\" Ångström, Ph.D. 100%\r\nX-Admin: 1\x00\x7f", SessionID: "session_01ODD",
+	OrganizationID: "org_01ACME", Role: "sales, north", Roles: []string{"sales, north", "50%", "naïve", ""},
+	Permissions: []string{"a,b"}, Entitlements: []string{"\t"}, Impersonator: "sup,port@example.com",
+	AccessToken: accessTokenOf,
+}
+
+// Verify is the one method of the interface Sessions.
+func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*session.Verified, error) {
+	f.asked++
+	switch f.state {
+	case "good":
+		return &session.Verified{Identity: ada}, nil
+	case "odd":
+		return &session.Verified{Identity: odd}, nil
+	case "stale": // refreshed, and the browser still has the cookie of before
+		return &session.Verified{Identity: ada, Current: currentCookie, Sent: [32]byte{1}}, nil
+	case "stale, another browser":
+		return &session.Verified{Identity: ada, Current: currentCookie, Sent: [32]byte{2}}, nil
+	case "due": // refreshed now, if the answer can carry the new cookie
+		if ahead {
+			return &session.Verified{Identity: ada, Current: currentCookie, Sent: [32]byte{3}}, nil
+		}
+		return &session.Verified{Identity: ada}, nil
+	case "stale, large": // two cookies
+		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 5000), Sent: [32]byte{4}}, nil
+	case "stale, too large": // more than eight
+		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 40_000), Sent: [32]byte{5}}, nil
+	}
+	return nil, f.refusal()
+}
+
+func (f *fakeSessions) refusal() error {
+	switch f.state {
+	case "none":
+		return session.ErrNone
+	case "bad":
+		return fmt.Errorf("%w: seal: no password opens it", session.ErrBad)
+	case "ended":
+		return fmt.Errorf("%w: %w", session.ErrEnded, session.ErrInvalidGrant)
+	case "superseded":
+		return session.ErrSuperseded
+	case "step_required":
+		return &session.StepRequired{Code: "sso_required", OrganizationID: "org_01ACME"}
+	case "step_required, no organization":
+		return &session.StepRequired{Code: "mfa_enrollment"}
+	case "misconfigured":
+		return fmt.Errorf("%w: token: another issuer: %q", session.ErrMisconfigured, "https://other.example")
+	case "unavailable": // AuthKit says when to come back
+		return &session.Outage{Status: 429, Code: "rate_limited", RetryAfter: 6500 * time.Millisecond}
+	case "key set unreachable":
+		return fmt.Errorf("%w: token: no key to verify it with now", session.ErrUnavailable)
+	}
+	return fmt.Errorf("no session state %q", f.state)
+}
