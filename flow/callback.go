@@ -1,0 +1,137 @@
+package flow
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+)
+
+// callback is where AuthKit sends the browser back to.
+func (f *Flow) callback(w http.ResponseWriter, r *http.Request) {
+	if prefetch(r) {
+		show(w, r, prefetchPage())
+		return
+	}
+	query := r.URL.Query()
+	sealed := query.Get("state")
+	cookie := bound(r, sealed)
+	s, opened, fresh := f.openState(sealed)
+	if cookie != "" {
+		http.SetCookie(w, f.cookie(cookie, "", 0)) // one use, whatever comes of it
+	}
+	if query.Has("error") {
+		f.Log.Info().Str("event", "sign_in").Str("error", known(query.Get("error"))).Msg("AuthKit returned an error")
+		show(w, r, f.errorPage(s.ReturnURL, query.Get("error")))
+		return
+	}
+	switch {
+	case cookie == "" || !opened || !fresh:
+		f.distrust(w, r, s, opened)
+	case query.Get("code") == "":
+		show(w, r, f.errorPage(s.ReturnURL, ""))
+	default:
+		response, err := f.AuthKit.ExchangeCode(r.Context(), query.Get("code"), s.Verifier, "", r.UserAgent())
+		f.finish(w, r, s, sealed, response, err)
+	}
+}
+
+// distrust handles a callback whose state is missing, forged, too old or another
+// browser's. Its code is not exchanged: somebody else may have planted it
+// (login CSRF), or the sign-in began at AuthKit (impersonation, a bookmark).
+func (f *Flow) distrust(w http.ResponseWriter, r *http.Request, s state, opened bool) {
+	if opened {
+		if _, err := f.Sessions.Verify(r.Context(), r.Header, false); err == nil {
+			f.arrive(w, r, s)
+			return
+		}
+	}
+	t := f.trailOf(s)
+	restarted := s.Restarted
+	if !opened { // then only the trail tells
+		restarted = slices.ContainsFunc(f.readTrails(r), func(last trail) bool { return last.Restarted && last.Page == t.Page })
+	}
+	if restarted {
+		f.clearTrail(w, r)
+		f.Log.Warn().Str("event", "sign_in").Bool("state_opened", opened).Msg("sign-in came back without its cookie, twice")
+		show(w, r, f.statePage(s.ReturnURL, opened))
+		return
+	}
+	t.Attempt-- // this one did not end in a session
+	t.Restarted = true
+	f.restart(w, r, t, s.ReturnURL, s.OrganizationID)
+}
+
+// restart begins the sign-in anew, and leaves word of it.
+func (f *Flow) restart(w http.ResponseWriter, r *http.Request, t trail, returnURL, organizationID string) {
+	f.setTrail(w, r, t)
+	query := url.Values{"trail": {f.sealTrails(t)}}
+	if returnURL != "" {
+		query.Set("rd", returnURL)
+	}
+	if organizationID != "" {
+		query.Set("organization_id", organizationID)
+	}
+	redirect(w, f.Site.Endpoint(site.Login)+"?"+query.Encode())
+}
+
+// finish turns an authenticate response into a session, or into the way on.
+func (f *Flow) finish(w http.ResponseWriter, r *http.Request, s state, sealedState string, response json.RawMessage, err error) {
+	if err != nil {
+		f.unfinished(w, r, s, sealedState, err)
+		return
+	}
+	sealed, id, err := f.Sessions.SignIn(response)
+	if err != nil {
+		f.fail(w, r, s, err)
+		return
+	}
+	lines, err := f.Sessions.Cookie.SetLines(sealed, r.Header)
+	if err != nil {
+		f.fail(w, r, s, err)
+		return
+	}
+	addLines(w, lines)
+	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
+	f.Log.Info().Str("event", "sign_in").Str("subject", id.Subject).Str("session", id.SessionID).
+		Str("organization", id.OrganizationID).Str("impersonator", id.Impersonator).Msg("signed in")
+	f.arrive(w, r, s)
+}
+
+// arrive sends a signed-in browser to where it wanted to go.
+func (f *Flow) arrive(w http.ResponseWriter, r *http.Request, s state) {
+	f.setTrail(w, r, f.trailOf(s))
+	if destination := f.destination(s.ReturnURL); destination != "" {
+		redirect(w, destination)
+		return
+	}
+	show(w, r, f.signedInPage())
+}
+
+// unfinished handles what AuthKit answers instead of a session.
+func (f *Flow) unfinished(w http.ResponseWriter, r *http.Request, s state, sealedState string, err error) {
+	var refused *authkit.Error
+	if errors.As(err, &refused) && len(refused.Organizations) > 0 && refused.PendingAuthenticationToken != "" {
+		f.offerOrganizations(w, r, s, sealedState, refused)
+		return
+	}
+	var step *session.StepRequired
+	if errors.As(err, &step) && s.Attempt < maxAttempts {
+		f.Log.Info().Str("event", "sign_in").Str("code", step.Code).Msg("AuthKit asks for a step")
+		f.restart(w, r, f.trailOf(s), s.ReturnURL, cmp.Or(step.OrganizationID, s.OrganizationID))
+		return
+	}
+	f.fail(w, r, s, err)
+}
+
+// fail says that the sign-in did not work out, and offers to try again.
+func (f *Flow) fail(w http.ResponseWriter, r *http.Request, s state, err error) {
+	f.Log.Error().Str("event", "sign_in").Err(err).Msg("sign-in failed")
+	show(w, r, f.failedPage(s.ReturnURL, err))
+}

@@ -1,0 +1,15 @@
+// Package flow signs people in and out, through AuthKit's hosted pages:
+//
+//	/login?rd=URL  state sealed, bound to the browser by a cookie -> 303 AuthKit
+//	/sign-up       the same, at AuthKit's sign-up screen
+//	/callback      state checked, code exchanged, session sealed -> 303 to rd
+//	/logout        session ended and cookies cleared -> 303 AuthKit's logout
+//
+// A callback that can't be trusted or has come too late exchanges no code: it
+// goes on where a session is there, else begins the sign-in once more, and then
+// says what is wrong. A browser that comes back to /login for the same page a
+// third time within a minute each gets a page that names the cause.
+//
+// URLs come from the redirect URI alone; no forwarded header is read. Who may
+// enter is not decided here.
+package flow

@@ -1,0 +1,133 @@
+package flow
+
+import (
+	"errors"
+	"net/http"
+	"regexp"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/page"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+)
+
+func (f *Flow) tryAgain(returnURL string) []page.Link {
+	return []page.Link{{Text: "Try again", URL: f.Site.LoginURL(returnURL)}}
+}
+
+func prefetchPage() page.Page {
+	return page.Page{Status: http.StatusForbidden, Title: "Not prefetched", Text: "This page acts when it is visited."}
+}
+
+func (f *Flow) signedInPage() page.Page {
+	return page.Page{
+		Status: http.StatusOK, Title: "You are signed in", Text: "You can go on to the application now.",
+		Links: []page.Link{{Text: "Sign out", URL: f.Site.Endpoint(site.Logout)}},
+	}
+}
+
+func (f *Flow) signedOutPage() page.Page {
+	return page.Page{
+		Status: http.StatusOK, Title: "You are signed out", Text: "There is no session in this browser any more.",
+		Links: []page.Link{{Text: "Sign in", URL: f.Site.LoginURL("")}}, LoginURL: f.Site.LoginURL(""),
+	}
+}
+
+func (f *Flow) confirmLogoutPage() page.Page {
+	return page.Page{
+		Status: http.StatusOK, Title: "Sign out?", Text: "This ends your session for all applications behind this sign-in.",
+		Buttons: []page.Button{{Text: "Sign out", Action: f.Site.Prefix() + site.Logout}},
+	}
+}
+
+// loopPage ends a loop. Trying again starts the count afresh.
+func (f *Flow) loopPage(destination, cause string) page.Page {
+	p := page.Page{
+		Status: http.StatusForbidden, Title: "Sign-in does not hold", Reason: "loop",
+		Text:    "You signed in, but the page asked for it again and again.",
+		Details: []string{cause}, LoginURL: f.Site.LoginURL(destination),
+	}
+	p.Links = append(f.tryAgain(destination), page.Link{Text: "Sign out", URL: f.Site.Endpoint(site.Logout)})
+	return p
+}
+
+// statePage says why a callback is not accepted.
+func (f *Flow) statePage(returnURL string, opened bool) page.Page {
+	p := page.Page{
+		Status: http.StatusBadRequest, Title: "Sign-in could not be completed", Reason: "state",
+		Text:    "The answer does not belong to a sign-in that this browser began in the last ten minutes.",
+		Details: []string{"The browser may refuse cookies for " + f.Site.FlowHost().Name + "."},
+		Links:   f.tryAgain(returnURL), LoginURL: f.Site.LoginURL(returnURL),
+	}
+	if !opened {
+		p.Details = append(p.Details, "The sign-in may have begun elsewhere: an old link, or another address of this site.")
+	}
+	return p
+}
+
+var codeSyntax = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+
+// known lets an error code through that looks like one. What a URL says beyond
+// that is neither shown nor logged.
+func known(code string) string {
+	if codeSyntax.MatchString(code) {
+		return code
+	}
+	return "unknown"
+}
+
+// errorPage explains a callback with an error of AuthKit's, or without a code.
+func (f *Flow) errorPage(returnURL, code string) page.Page {
+	p := page.Page{
+		Status: http.StatusBadRequest, Title: "Sign-in failed", Reason: "sign_in_failed",
+		Text:  "AuthKit did not complete the sign-in.",
+		Links: f.tryAgain(returnURL), LoginURL: f.Site.LoginURL(returnURL),
+	}
+	switch {
+	case code == "access_denied":
+		p.Text = "The sign-in was cancelled or access was denied."
+	case code != "":
+		p.Details = []string{"Error: " + known(code)}
+	}
+	return p
+}
+
+// failedPage explains a code that could not be made a session.
+func (f *Flow) failedPage(returnURL string, err error) page.Page {
+	p := page.Page{
+		Status: http.StatusBadGateway, Title: "Sign-in failed", Reason: "sign_in_failed",
+		Text:  "Something went wrong. The operator finds the details in the log.",
+		Links: f.tryAgain(returnURL), LoginURL: f.Site.LoginURL(returnURL),
+	}
+	var refused *authkit.Error
+	var outage *session.Outage
+	var step *session.StepRequired
+	switch {
+	case errors.Is(err, session.ErrTooLarge):
+		p.Status, p.Text = http.StatusForbidden, "Your session is too large for the browser's cookies. The operator can shorten the JWT template."
+	case errors.Is(err, session.ErrInvalidGrant):
+		p.Status, p.Text = http.StatusBadRequest, "The sign-in took too long or was completed already."
+	case errors.As(err, &step):
+		p.Status, p.Text = http.StatusForbidden, "AuthKit asks for a step that it did not offer: "+known(step.Code)+"."
+	case errors.As(err, &outage) && outage.Refused:
+		p.Text = "AuthKit refuses this service. The operator finds the details in the log."
+	case errors.As(err, &outage), errors.As(err, &refused):
+		p.Status, p.Text = http.StatusServiceUnavailable, "AuthKit can't be reached right now. Try again in a moment."
+	}
+	return p
+}
+
+// refusal says in words why a session is refused.
+func refusal(err error) string {
+	switch {
+	case errors.Is(err, session.ErrSuperseded):
+		return "it is an old one"
+	case errors.Is(err, session.ErrEnded):
+		return "it has ended"
+	case errors.Is(err, session.ErrMisconfigured):
+		return "its issuer is not the configured one (WORKOS_ISSUER)"
+	case errors.Is(err, session.ErrUnavailable):
+		return "AuthKit can't be reached to check it"
+	}
+	return "it can't be opened, or its access token is not valid"
+}

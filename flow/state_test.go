@@ -1,0 +1,417 @@
+package flow
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+)
+
+const callback = app + "/_auth/callback"
+
+// planted gives a browser the cookie that binds a sealed state to it. Anybody who
+// has the state can compute it, so it must not be what makes a state genuine.
+func (b *browser) planted(sealed string) *browser {
+	b.t.Helper()
+	b.plant(callback, "authkit-state-0-planted", fingerprint(sealed))
+	return b
+}
+
+// wantRestart checks that a callback exchanged no code and began the sign-in
+// anew, with what return URL.
+func (w *world) wantRestart(t *testing.T, a *answer, rd string) {
+	t.Helper()
+	if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location(), login+"?") {
+		t.Fatalf("got status %d to %q, want 303 to %s: %s", a.status, a.location(), login, a.body)
+	}
+	if got := parse(t, a.location()).Query().Get("rd"); got != rd {
+		t.Errorf("rd: got %q, want %q", got, rd)
+	}
+	if a.cookie("wos-session") != "" || w.exchanges() != 0 {
+		t.Errorf("got cookies %q and %d exchanges, want no session and none", a.header["Set-Cookie"], w.exchanges())
+	}
+}
+
+// E14. Every byte of the state counts, even where the cookie fits.
+func TestChangedState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	b := w.browser(t)
+	sealed := parse(t, b.get(login+"?rd=/page").location()).Query().Get("state")
+	if _, opened, fresh := w.openState(sealed); !opened || !fresh {
+		t.Fatal("the state does not open as it is")
+	}
+	changes := map[string]func(byte) byte{
+		"another letter": func(c byte) byte {
+			if c == 'A' {
+				return 'B'
+			}
+			return 'A'
+		},
+		"the lowest bit":  func(c byte) byte { return c ^ 1 },
+		"the highest bit": func(c byte) byte { return c ^ 0x80 },
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for i := range len(sealed) {
+				forged := sealed[:i] + string([]byte{change(sealed[i])}) + sealed[i+1:]
+				a := w.browser(t).planted(forged).get(callback + "?code=c&state=" + url.QueryEscape(forged))
+				w.wantRestart(t, a, "")
+			}
+		})
+	}
+}
+
+func TestForgedState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	genuine := parse(t, w.browser(t).get(login+"?rd=/page").location()).Query().Get("state")
+	plaintext, err := json.Marshal(newState(app+"/page", "", trail{Attempt: 1}, w.clock.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := seal.NewBox("flow state", "another password 0123456789 0123456789")
+	if err != nil {
+		t.Fatal(err)
+	}
+	iron, err := w.iron.Seal(plaintext)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, sealed string }{
+		{"sealed for a trail", w.trails.Seal(plaintext)},
+		{"sealed for a selection", w.selections.Seal(plaintext)},
+		{"sealed under another password", foreign.Seal(plaintext)},
+		{"sealed as a session", iron},
+		{"not sealed", string(plaintext)},
+		{"cut", genuine[:len(genuine)-1]},
+		{"cut in front", genuine[1:]},
+		{"longer", genuine + "A"},
+		{"twice", genuine + genuine},
+		{"padded", genuine + "="},
+		{"with a line end", genuine + "\n"},
+		{"with a space", " " + genuine},
+		{"over the limit", strings.Repeat("A", maxState+1)},
+		{"sealed, but no JSON", w.states.Seal([]byte("x"))},
+		{"one letter", "A"},
+		{"empty", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if _, opened, fresh := w.openState(tt.sealed); opened || fresh {
+				t.Errorf("got opened %v, fresh %v", opened, fresh)
+			}
+			a := w.browser(t).planted(tt.sealed).get(callback + "?code=c&state=" + url.QueryEscape(tt.sealed))
+			w.wantRestart(t, a, "")
+		})
+	}
+}
+
+func TestStateSurvivesAPasswordRotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{passwords: []string{password, oldPassword}})
+	old, err := seal.NewBox("flow state", oldPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plaintext, err := json.Marshal(newState(app+"/page", "", trail{Attempt: 1}, w.clock.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, opened, fresh := w.openState(old.Seal(plaintext)); !opened || !fresh || s.ReturnURL != app+"/page" {
+		t.Errorf("got %v, %v, %q", opened, fresh, s.ReturnURL)
+	}
+	sealed := parse(t, w.browser(t).get(login).location()).Query().Get("state")
+	if _, err := old.Open(sealed); err == nil {
+		t.Error("the old password seals")
+	}
+}
+
+func TestStateLivesTenMinutes(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		age  time.Duration
+		good bool
+	}{
+		{"at once", 0, true},
+		{"9:59", 10*time.Minute - time.Second, true},
+		{"10:00", 10 * time.Minute, false},
+		{"a day", 24 * time.Hour, false},
+		{"a replica's clock is a minute ahead", -time.Minute, true},
+		{"from the future", -time.Minute - time.Second, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, settings{})
+			b := w.browser(t)
+			authorize := b.get(login + "?rd=/page").location()
+			w.clock.advance(tt.age)
+			a := b.get(b.choose(authorize, paula))
+			if tt.good {
+				if a.location() != app+"/page" || a.cookie("wos-session=Fe26") == "" {
+					t.Errorf("got status %d to %q", a.status, a.location())
+				}
+				return
+			}
+			w.wantRestart(t, a, app+"/page")
+			if a.cookie("authkit-state-") == "" {
+				t.Error("the stale state's cookie stays")
+			}
+			if end := b.visit(a.location(), paula); end.url != app+"/page" || end.body != "hello paula@example.com" {
+				t.Errorf("the new sign-in ends with %q at %s", end.body, end.url)
+			}
+		})
+	}
+}
+
+// E15, login CSRF: somebody else's code and state must not sign this browser in.
+func TestAnotherBrowsersCallback(t *testing.T) {
+	t.Parallel()
+	t.Run("no session", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, settings{})
+		planted := w.browser(t).begin(login+"?rd=/account", zoe)
+		victim := w.browser(t)
+		a := victim.get(planted)
+		w.wantRestart(t, a, app+"/account")
+		if end := victim.visit(a.location(), paula); end.body != "hello paula@example.com" {
+			t.Errorf("the victim is %q", end.body)
+		}
+	})
+	t.Run("in the middle of a sign-in", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, settings{})
+		planted := w.browser(t).begin(login+"?rd=/account", zoe)
+		victim := w.browser(t)
+		own := victim.begin(login+"?rd=/mine", paula)
+		w.wantRestart(t, victim.get(planted), app+"/account")
+		if end := victim.visit(own, paula); end.url != app+"/mine" || end.body != "hello paula@example.com" {
+			t.Errorf("the victim's own sign-in ends with %q at %s", end.body, end.url)
+		}
+	})
+	t.Run("with a session", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, settings{})
+		planted := w.browser(t).begin(login+"?rd=/account", zoe)
+		victim := w.browser(t)
+		victim.visit(app+"/", paula)
+		a := victim.get(planted)
+		if a.location() != app+"/account" || a.cookie("wos-session") != "" || w.exchanges() != 1 {
+			t.Errorf("got status %d to %q, exchanges %d", a.status, a.location(), w.exchanges())
+		}
+		if got := victim.get(a.location()).body; got != "hello paula@example.com" {
+			t.Errorf("the victim is %q", got)
+		}
+	})
+	t.Run("with a session, changed state", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, settings{})
+		victim := w.browser(t)
+		victim.visit(app+"/", paula)
+		a := victim.get(callback + "?code=c&state=forged")
+		if !strings.HasPrefix(a.location(), login+"?") || w.exchanges() != 1 {
+			t.Errorf("got status %d to %q, exchanges %d", a.status, a.location(), w.exchanges())
+		}
+	})
+}
+
+// What a seal holds may be older than the configuration: a return URL that is not
+// allowed any more leads to the default.
+func TestDestinationIsCheckedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	for _, rd := range []string{"https://evil.example/", "http://app.example.com/x", "https://app.example.com/_auth/logout", "//evil.example"} {
+		plaintext, err := json.Marshal(newState(rd, "", trail{Attempt: 1}, w.clock.Now()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed := w.states.Seal(plaintext)
+		b := w.browser(t)
+		b.visit(app+"/", paula)
+		if a := b.get(callback + "?code=c&state=" + sealed); a.location() != app+"/" {
+			t.Errorf("%s, signed in: got status %d to %q", rd, a.status, a.location())
+		}
+		var s state
+		if err := json.Unmarshal(plaintext, &s); err != nil {
+			t.Fatal(err)
+		}
+		begun := parse(t, w.browser(t).get(login).location())
+		query := begun.Query()
+		query.Set("state", sealed)
+		query.Set("code_challenge", s.challenge())
+		begun.RawQuery = query.Encode()
+		b = w.browser(t).planted(sealed)
+		if a := b.get(b.choose(begun.String(), paula)); a.location() != app+"/" || a.cookie("wos-session=Fe26") == "" {
+			t.Errorf("%s, exchanged: got status %d to %q", rd, a.status, a.location())
+		}
+	}
+}
+
+// The cookie of one state does not vouch for another.
+func TestStatesOfOneBrowserAreNotMixed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	b := w.browser(t)
+	first := parse(t, b.begin(login+"?rd=/first", paula)).Query()
+	second := parse(t, b.begin(login+"?rd=/second", zoe)).Query()
+	b.get(callback + "?" + second.Encode()) // its cookie is used up
+	first.Set("state", second.Get("state"))
+	a := b.get(callback + "?" + first.Encode())
+	if a.location() != app+"/second" || a.cookie("wos-session") != "" || w.exchanges() != 1 {
+		t.Errorf("got status %d to %q, exchanges %d", a.status, a.location(), w.exchanges())
+	}
+}
+
+// A callback is good once. Back and reload lead on, and exchange nothing.
+func TestCallbackTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	b := w.browser(t)
+	address := b.begin(login+"?rd=/page", paula)
+	b.get(address)
+	for range 3 {
+		a := b.get(address)
+		if a.location() != app+"/page" || a.cookie("wos-session") != "" || w.exchanges() != 1 {
+			t.Errorf("got status %d to %q, cookies %q, exchanges %d", a.status, a.location(), a.header["Set-Cookie"], w.exchanges())
+		}
+	}
+	b.get(app + "/_auth/logout")
+	if a := b.get(address); !strings.HasPrefix(a.location(), login+"?") || w.exchanges() != 1 {
+		t.Errorf("signed out: got status %d to %q, exchanges %d", a.status, a.location(), w.exchanges())
+	}
+}
+
+// An expired session counts where AuthKit still refreshes it, and not where it
+// has ended.
+func TestStaleCallbackWithAnOldSession(t *testing.T) {
+	t.Parallel()
+	for name, ended := range map[string]bool{"refreshed": false, "ended": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, settings{})
+			b := w.browser(t)
+			address := b.begin(login+"?rd=/page", paula)
+			b.get(address)
+			w.clock.advance(time.Hour)
+			want := app + "/page"
+			if ended {
+				b.must(w.browser(t).send(http.MethodGet, w.hosted.String()+"/user_management/sessions/logout?session_id="+w.session(t, b), nil))
+				want = login + "?"
+			}
+			exchanged := w.authkit.Calls()["authenticate.authorization_code"]
+			a := b.get(address)
+			if !strings.HasPrefix(a.location(), want) || w.authkit.Calls()["authenticate.authorization_code"] != exchanged {
+				t.Errorf("got status %d to %q, want %q", a.status, a.location(), want)
+			}
+		})
+	}
+}
+
+// Impersonation, bookmarks and links in mails come without a state, whoever is
+// signed in: the code is left alone, and the sign-in begins here once.
+func TestCallbackWithoutState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	b := w.browser(t)
+	b.visit(app+"/", paula)
+	code := parse(t, w.browser(t).begin(login, iris)).Query().Get("code")
+	a := b.get(callback + "?code=" + code)
+	if !strings.HasPrefix(a.location(), login+"?trail=") || w.exchanges() != 1 {
+		t.Fatalf("got status %d to %q, exchanges %d", a.status, a.location(), w.exchanges())
+	}
+	if end := b.visit(a.location(), iris); end.url != app+"/" || end.body != "hello iris@acme.example" {
+		t.Errorf("got %q at %s", end.body, end.url)
+	}
+	v, err := w.Sessions.Verify(t.Context(), b.header(app+"/"), false)
+	if err != nil || v.Identity.Impersonator != "support@example.com" {
+		t.Errorf("got %+v, %v, want the impersonator", v, err)
+	}
+	if !strings.Contains(w.log.String(), `"impersonator":"support@example.com"`) {
+		t.Errorf("the log does not say so: %s", w.log.String())
+	}
+}
+
+func TestCallbackWithoutStateTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	b := w.browser(t)
+	w.wantRestart(t, b.get(callback+"?code=c"), "")
+	a := b.get(callback + "?code=c")
+	if a.status != http.StatusBadRequest || a.link("Try again") != login || w.exchanges() != 0 ||
+		!strings.Contains(a.body, "The browser may refuse cookies for app.example.com.") ||
+		!strings.Contains(a.body, "The sign-in may have begun elsewhere") {
+		t.Errorf("got status %d: %s", a.status, a.body)
+	}
+	// The page is the end of it: the next time it begins anew.
+	w.wantRestart(t, b.get(callback+"?code=c"), "")
+	w.clock.advance(time.Minute)
+	w.wantRestart(t, b.get(callback+"?code=c"), "")
+}
+
+// A browser that keeps no cookies goes round once more, and then reads why.
+func TestBrowserWithoutCookies(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		refuses func(string) bool
+	}{
+		{"none at all", refuseAll},
+		{"none of the flow's", refuse("authkit-")},
+		{"none of the states", refuse("authkit-state-")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, settings{})
+			b := w.browser(t)
+			b.refuses = tt.refuses
+			for _, start := range []string{app + "/reports?a=b", login + "?rd=/reports%3Fa%3Db"} {
+				a := b.visit(start, paula)
+				if a.status != http.StatusBadRequest || !strings.Contains(a.body, "The browser may refuse cookies for app.example.com.") {
+					t.Errorf("got status %d at %s: %s", a.status, a.url, a.body)
+				}
+				if got, want := a.link("Try again"), login+"?rd=https%3A%2F%2Fapp.example.com%2Freports%3Fa%3Db"; got != want {
+					t.Errorf("try again: got %q, want %q", got, want)
+				}
+				if len(a.hops) > 7 {
+					t.Errorf("got %d hops: %q", len(a.hops), a.hops)
+				}
+			}
+			if w.exchanges() != 0 {
+				t.Errorf("got %d exchanges, want 0", w.exchanges())
+			}
+		})
+	}
+	t.Run("and links without a state", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, settings{})
+		b := w.browser(t)
+		b.refuses = refuseAll
+		if a := b.visit(callback+"?code=c", paula); a.status != http.StatusBadRequest || w.exchanges() != 0 {
+			t.Errorf("got status %d, exchanges %d: %s", a.status, w.exchanges(), a.body)
+		}
+	})
+}
+
+// session is the id of the browser's session.
+func (w *world) session(t *testing.T, b *browser) string {
+	t.Helper()
+	var sealed struct{ AccessToken string }
+	if err := json.Unmarshal([]byte(w.unsealed(t, b)), &sealed); err != nil {
+		t.Fatal(err)
+	}
+	claims, err := token.Decode(sealed.AccessToken)
+	if err != nil || claims.SessionID == "" {
+		t.Fatalf("got %+v, %v, want a session id", claims, err)
+	}
+	return claims.SessionID
+}
