@@ -1,0 +1,140 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/server"
+)
+
+func serve(ctx context.Context, environ map[string]string, stderr io.Writer) error {
+	config, err := server.ParseConfig(environ)
+	if err != nil {
+		return fmt.Errorf("the configuration has problems:\n%w", err)
+	}
+	log := zerolog.New(stderr).Level(config.LogLevel).With().Timestamp().Logger()
+	s, err := server.New(config, log)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+func printConfig(environ map[string]string, stdout io.Writer) error {
+	config, err := server.ParseConfig(environ)
+	if err != nil {
+		return fmt.Errorf("the configuration has problems:\n%w", err)
+	}
+	_, err = io.WriteString(stdout, config.String())
+	return err
+}
+
+// runEmulator serves an AuthKit for development until ctx ends.
+func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	address := flags.String("addr", "127.0.0.1:4100", "where to listen")
+	base := flags.String("base-url", "", "where browsers and the service reach it (default http://localhost:PORT)")
+	config := emulator.Config{}
+	flags.StringVar(&config.ClientID, "client-id", "client_emulator", "client ID")
+	flags.StringVar(&config.APIKey, "api-key", "sk_test_emulator", "API key")
+	flags.DurationVar(&config.AccessTokenLifetime, "access-token-lifetime", 5*time.Minute, "lifetime of access tokens")
+	flags.DurationVar(&config.GraceWindow, "grace-window", 10*time.Second, "how long a spent refresh token still works")
+	list := func(into *[]string) func(string) error {
+		return func(value string) error { *into = append(*into, value); return nil }
+	}
+	flags.Func("redirect-uri", "registered redirect URI, may be repeated (default http://localhost:3000/_auth/callback)", list(&config.RedirectURIs))
+	flags.Func("logout-return-url", "registered sign-out redirect, may be repeated (default http://localhost:3000/_auth/logout)", list(&config.LogoutReturnURLs))
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(*address)
+	if err != nil {
+		return fmt.Errorf("emulator: -addr: %w", err)
+	}
+	config.BaseURL, err = url.Parse(cmp.Or(*base, "http://localhost:"+port))
+	if err != nil {
+		return fmt.Errorf("emulator: -base-url: %w", err)
+	}
+	if config.RedirectURIs == nil {
+		config.RedirectURIs = []string{"http://localhost:3000/_auth/callback"}
+	}
+	if config.LogoutReturnURLs == nil {
+		config.LogoutReturnURLs = []string{"http://localhost:3000/_auth/logout"}
+	}
+	e, err := emulator.New(config)
+	if err != nil {
+		return err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", *address)
+	if err != nil {
+		return fmt.Errorf("emulator: %w", err)
+	}
+	fmt.Fprintf(stdout, "AuthKit emulator on %s\n", config.BaseURL)
+	s := &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second}
+	stopped := context.AfterFunc(ctx, func() { _ = s.Close() })
+	defer stopped()
+	if err := s.Serve(l); ctx.Err() == nil {
+		return fmt.Errorf("emulator: %w", err)
+	}
+	return nil
+}
+
+// healthcheck asks the service on this machine, at the port that it listens on.
+func healthcheck(ctx context.Context, args []string, environ map[string]string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("healthcheck", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	address := flags.String("addr", cmp.Or(environ["LISTEN_ADDR"], ":9000"), "address of the service, as LISTEN_ADDR")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	network, target := "tcp", *address
+	if path, ok := strings.CutPrefix(target, "unix:"); ok {
+		network, target = "unix", path
+	}
+	client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, target)
+		},
+	}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/healthz", nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("healthcheck: %s answers %s", *address, response.Status)
+	}
+	return nil
+}
+
+// version is what the build knows of itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision := ""
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			revision = " " + setting.Value
+		}
+	}
+	return info.Main.Version + revision + " " + info.GoVersion
+}

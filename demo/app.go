@@ -1,0 +1,171 @@
+package demo
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
+)
+
+//go:embed app.html
+var appSource string
+
+//go:embed app.css
+var appStyle string
+
+//go:embed app.js
+var appScript string
+
+// identityPrefix begins the name of every identity header, however it is spelt.
+const identityPrefix = "x-auth-request-"
+
+// app is the protected application. It knows nothing of sign-in or sessions: it
+// believes the identity headers, as it can be reached through the gateway only.
+type app struct {
+	template *template.Template
+	policy   string // Content-Security-Policy
+	names    []string
+}
+
+func newApp() (*app, error) {
+	t, err := template.New("app").Parse(appSource)
+	if err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	return &app{
+		template: t,
+		policy: "default-src 'none'; script-src " + hash(appScript) + "; style-src " + hash(appStyle) +
+			"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		names: verify.DefaultHeaders().Names(),
+	}, nil
+}
+
+func hash(source string) string {
+	sum := sha256.Sum256([]byte(source))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// identity is who the gateway says is there.
+type identity struct {
+	User         string   `json:"user"`
+	Email        string   `json:"email"`
+	Name         string   `json:"name"`
+	Organization string   `json:"organization"`
+	Role         string   `json:"role"`
+	Groups       []string `json:"groups"`
+	Permissions  []string `json:"permissions"`
+	Entitlements []string `json:"entitlements"`
+	Session      string   `json:"session"`
+	Impersonator string   `json:"impersonator"`
+}
+
+func readIdentity(h http.Header) identity {
+	one := func(name string) string { return decode(h.Get("X-Auth-Request-" + name)) }
+	list := func(name string) []string {
+		members := []string{}
+		for member := range strings.SplitSeq(h.Get("X-Auth-Request-"+name), ",") {
+			if member != "" {
+				members = append(members, decode(member))
+			}
+		}
+		return members
+	}
+	return identity{
+		User: one("User"), Email: one("Email"), Name: one("Name"),
+		Organization: one("Organization"), Role: one("Role"), Groups: list("Groups"),
+		Permissions: list("Permissions"), Entitlements: list("Entitlements"),
+		Session: one("Session"), Impersonator: one("Impersonator"),
+	}
+}
+
+// decode undoes the percent-encoding of bytes that headers can't hold.
+func decode(value string) string {
+	decoded, err := url.PathUnescape(value)
+	if err != nil {
+		return value
+	}
+	return decoded
+}
+
+// header is a row of the page's table.
+type header struct{ Name, Value string }
+
+// received lists every identity header as it came.
+func (a *app) received(h http.Header) []header {
+	rank := func(name string) int {
+		if i := slices.Index(a.names, name); i >= 0 {
+			return i
+		}
+		return len(a.names)
+	}
+	var rows []header
+	for _, name := range slices.SortedFunc(maps.Keys(h), func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
+	}) {
+		if !strings.HasPrefix(plainName(name), identityPrefix) {
+			continue
+		}
+		for _, value := range h[name] {
+			rows = append(rows, header{name, value})
+		}
+	}
+	return rows
+}
+
+// view is what the page shows.
+type view struct {
+	Style     template.CSS
+	Script    template.JS
+	Greeting  string
+	Initial   string
+	Identity  identity
+	Method    string
+	URI       string // path and query as they were asked for
+	Headers   []header
+	SignInURL string // as somebody else, and back here
+	LogoutURL string
+}
+
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "private, no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin") // a 401 to fetch tells from it where to come back to
+	who := readIdentity(r.Header)
+	if r.URL.Path == "/api/whoami" {
+		h.Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(who) // the client may be gone
+		return
+	}
+	uri := r.URL.RequestURI()
+	greeting := cmp.Or(who.Name, who.Email, who.User)
+	first, _ := utf8.DecodeRuneInString(greeting)
+	var page bytes.Buffer
+	err := a.template.Execute(&page, view{
+		Style: template.CSS(appStyle), Script: template.JS(appScript),
+		Greeting: greeting, Initial: strings.ToUpper(string(first)), Identity: who,
+		Method: r.Method, URI: uri, Headers: a.received(r.Header),
+		SignInURL: flowPrefix + site.Login + "?prompt=login&rd=" + url.QueryEscape("http://"+r.Host+uri),
+		LogoutURL: flowPrefix + site.Logout,
+	})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", a.policy)
+	_, _ = w.Write(page.Bytes())
+}

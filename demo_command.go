@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/demo"
+)
+
+// runDemo runs the demo until ctx ends.
+func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	options := demo.Options{}
+	flags.IntVar(&options.GatewayPort, "gateway-port", 3000, "port of the gateway, 0 for any free one")
+	flags.IntVar(&options.ServicePort, "service-port", 9000, "port of the service, 0 for any free one")
+	flags.IntVar(&options.EmulatorPort, "emulator-port", 4100, "port of the AuthKit emulator, 0 for any free one")
+	flags.DurationVar(&options.AccessTokenLifetime, "access-token-lifetime", 5*time.Minute, "after which a session is refreshed")
+	asJSON := flags.Bool("json", false, "print the addresses as one JSON object")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("demo: unknown argument %q: try -h", flags.Arg(0))
+	}
+	options.Log = zerolog.New(zerolog.ConsoleWriter{
+		Out: stderr, NoColor: true, TimeFormat: time.TimeOnly, FieldsExclude: []string{"event", "request_id"},
+	}).Level(zerolog.InfoLevel).With().Timestamp().Logger()
+	return demo.Run(ctx, options, func(a demo.Addresses) error {
+		if *asJSON {
+			e := json.NewEncoder(stdout)
+			e.SetEscapeHTML(false)
+			return e.Encode(a)
+		}
+		return printDemo(stdout, a)
+	})
+}
+
+// printDemo says where to go, who can sign in, and how to stop.
+func printDemo(stdout io.Writer, a demo.Addresses) error {
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\nOpen %s and sign in, without a password, as\n\n", a.URL)
+	for _, u := range a.Users {
+		fmt.Fprintf(w, "  %s\t%s\n", u.Email, u)
+	}
+	fmt.Fprintf(w, "  any other address\ta new user without an organization\n\n")
+	fmt.Fprintf(w, "  gateway\t%s\tprotects the page\n", a.Gateway)
+	fmt.Fprintf(w, "  service\t%s\tis asked about every request\n", a.Service)
+	fmt.Fprintf(w, "  AuthKit emulator\t%s\thosts the sign-in page\n\n", a.Emulator)
+	fmt.Fprintf(w, "Stop with Ctrl+C.\n\n")
+	return w.Flush()
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// stopAfter ends a context with the first write, so that a demo stops once it has said where it is.
+type stopAfter struct {
+	bytes.Buffer
+	stop context.CancelFunc
+}
+
+func (s *stopAfter) Write(p []byte) (int, error) {
+	defer s.stop()
+	return s.Buffer.Write(p)
+}
+
+// runOnce runs the demo on free ports until it has printed where it is.
+func runOnce(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &stopAfter{stop: cancel}
+	ports := []string{"-gateway-port=0", "-service-port=0", "-emulator-port=0"}
+	if err := runDemo(ctx, append(ports, args...), out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestDemoJSON(t *testing.T) {
+	t.Parallel()
+	var got struct {
+		Gateway, Service, Emulator, URL string
+		Users                           []struct{ Email, Name string }
+	}
+	out := runOnce(t, "--json")
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("stdout is not one JSON object: %v: %s", err, out)
+	}
+	local := regexp.MustCompile(`^http://localhost:[0-9]+$`)
+	for _, address := range []string{got.Gateway, got.Service, got.Emulator} {
+		if !local.MatchString(address) {
+			t.Errorf("got address %q, want http://localhost:PORT", address)
+		}
+	}
+	if got.URL != got.Gateway+"/" {
+		t.Errorf("got url %q, want the gateway's root", got.URL)
+	}
+	if len(got.Users) != 4 || got.Users[0].Email != "paula@example.com" || got.Users[0].Name != "Paula Winter" {
+		t.Errorf("got users %v, want four, Paula Winter first", got.Users)
+	}
+}
+
+func TestDemoSaysWhereAndWho(t *testing.T) {
+	t.Parallel()
+	out := runOnce(t)
+	for _, want := range []string{"Open http://localhost:", "zoe@acme.example", "Zoë Ångström, at Acme, Inc.", "Stop with Ctrl+C."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the output lacks %q: %s", want, out)
+		}
+	}
+}
+
+func TestDemoRefuses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, want string
+		args       []string
+	}{
+		{"an argument", `unknown argument "now"`, []string{"now"}},
+		{"an unknown flag", "not defined: -colour", []string{"-colour"}},
+		{"a port that is none", "-emulator-port", []string{"-emulator-port=99999"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			err := runDemo(t.Context(), tt.args, &out, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want …%s…", err, tt.want)
+			}
+			if out.Len() > 0 {
+				t.Errorf("got output %q, want none", out.String())
+			}
+		})
+	}
+}
+
+func TestDemoHelp(t *testing.T) {
+	t.Parallel()
+	var help bytes.Buffer
+	if err := runDemo(t.Context(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("got %v, want flag.ErrHelp", err)
+	}
+	for _, want := range []string{"-gateway-port", "-service-port", "-emulator-port", "-access-token-lifetime", "-json"} {
+		if !strings.Contains(help.String(), want) {
+			t.Errorf("the help lacks %s", want)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+// authkit-forward-auth lets a gateway protect any application with WorkOS AuthKit
+// sign-in. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/caarlos0/env/v11"
+)
+
+const usage = `authkit-forward-auth: sign-in with WorkOS AuthKit for any app behind a gateway
+
+  serve        run the service (what happens without a subcommand); see docs/configuration.md
+  demo         emulator, service, gateway and a protected page on this machine
+  emulator     an in-memory AuthKit for development and tests
+  config       print the effective configuration, without secrets; exit 1 on a problem
+  healthcheck  ask a running service for /healthz; exit 1 unless it is well
+  version      print the version
+
+demo, emulator and healthcheck have flags: try -h.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], env.ToMap(os.Environ()), os.Stdout, os.Stderr)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	default:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run is the program without its process.
+func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) error {
+	command, args := subcommand(args)
+	switch command {
+	case "serve":
+		return serve(ctx, environ, stderr)
+	case "demo":
+		return runDemo(ctx, args, stdout, stderr)
+	case "emulator":
+		return runEmulator(ctx, args, stdout, stderr)
+	case "config":
+		return printConfig(environ, stdout)
+	case "healthcheck":
+		return healthcheck(ctx, args, environ, stderr)
+	case "version":
+		_, err := fmt.Fprintln(stdout, version())
+		return err
+	case "help":
+		_, err := io.WriteString(stdout, usage)
+		return err
+	}
+	return fmt.Errorf("unknown subcommand %q\n\n%s", command, usage)
+}
+
+func subcommand(args []string) (string, []string) {
+	if len(args) == 0 {
+		return "serve", nil
+	}
+	if args[0] == "-h" || args[0] == "--help" {
+		return "help", nil
+	}
+	return args[0], args[1:]
+}

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Config is what serve runs with. ParseConfig makes and validates it once, and
+// nothing changes it afterwards. The comments of its fields are the table in
+// docs/configuration.md.
+//
+//	env       the variable, and whether it is required
+//	else      another name, read where the first is not set
+//	choices   the only values
+//	Secret    read from the file that NAME_FILE names, too
+type Config struct {
+	// Secret key of the WorkOS environment (dashboard, API Keys).
+	APIKey Secret `env:"WORKOS_API_KEY,required"`
+	// Client ID of the WorkOS environment (dashboard, API Keys).
+	ClientID string `env:"WORKOS_CLIENT_ID,required"`
+	// Seals the session cookie: at least 32 characters, the same in every app that shares the session.
+	// `openssl rand -base64 32` makes one.
+	CookiePassword Secret `env:"WORKOS_COOKIE_PASSWORD,required"`
+	// The password before this one: opens session cookies, never seals. Changes the password without
+	// signing anybody out.
+	CookiePasswordPrevious Secret `env:"WORKOS_COOKIE_PASSWORD_PREVIOUS"`
+	// This service's own callback, such as `https://app.example.com/_auth/callback`, as registered in the
+	// dashboard under Redirects. Its directory is the path of the sign-in flow, its scheme that of every
+	// URL. `http` for localhost, `*.localhost` and loopback addresses only.
+	RedirectURI *url.URL `env:"WORKOS_REDIRECT_URI,required" else:"NEXT_PUBLIC_WORKOS_REDIRECT_URI"`
+	// Name of the session cookie. `__Host-` needs https and no cookie domain, `__Secure-` needs https.
+	CookieName string `env:"WORKOS_COOKIE_NAME" envDefault:"wos-session"`
+	// Protects every host under this domain, which must cover the redirect URI's host. Not set: that host
+	// alone.
+	CookieDomain string `env:"WORKOS_COOKIE_DOMAIN"`
+	// How long a browser keeps the session cookie, in seconds: 1 to 34560000 (400 days).
+	CookieMaxAge time.Duration `env:"WORKOS_COOKIE_MAX_AGE" envDefault:"34560000"`
+	// The cookie's SameSite. `none` is for apps in other sites' frames, and makes the cookie Secure.
+	CookieSameSite http.SameSite `env:"WORKOS_COOKIE_SAMESITE" else:"WORKOS_COOKIE_SAME_SITE" envDefault:"lax" choices:"lax,none"`
+	// Host of AuthKit's API, without scheme and port.
+	APIHostname string `env:"WORKOS_API_HOSTNAME" envDefault:"api.workos.com"`
+	// Whether AuthKit's API is asked over https. `false` is for an emulator: the API key then travels in
+	// the clear.
+	APIHTTPS bool `env:"WORKOS_API_HTTPS" envDefault:"true"`
+	// Port of AuthKit's API, where it isn't the scheme's own.
+	APIPort uint16 `env:"WORKOS_API_PORT"`
+	// Accepted issuers of access tokens, comma-separated. Not set: the issuer isn't checked, the signature
+	// binds the token to the environment.
+	Issuers []string `env:"WORKOS_ISSUER"`
+
+	// Which gateway asks at `/verify`. Not set: nothing but a session lets a request in there.
+	Gateway string `env:"GATEWAY" choices:"traefik,caddy,haproxy,nginx,ingress-nginx"`
+	// Who may ask: addresses and CIDR ranges, `unix` (any peer on a unix socket), `private` (loopback, RFC
+	// 1918, `fc00::/7`, link-local and `unix`), comma-separated. Best the gateway's addresses alone:
+	// whoever is trusted writes the headers that say what is asked.
+	TrustedProxies Peers `env:"TRUSTED_PROXIES" envDefault:"private"`
+	// Where to listen: `:9000`, `127.0.0.1:9000` or `unix:/path`.
+	ListenAddr Address `env:"LISTEN_ADDR" envDefault:":9000"`
+	// A listener of its own for `/verify` and all below it. Not set: they share `LISTEN_ADDR`.
+	VerifyAddr Address `env:"VERIFY_ADDR"`
+	// Where a sign-in leads that asks for no page: a path, or a URL on a protected host.
+	DefaultReturnURL *url.URL `env:"DEFAULT_RETURN_URL"`
+	// Where AuthKit sends the browser after a sign-out, as registered in the dashboard under Redirects.
+	// Not set: the dashboard's default.
+	LogoutReturnURL *url.URL `env:"LOGOUT_RETURN_URL"`
+	// Identity headers of an allowed request, comma-separated: `default` (X-Auth-Request-…), or `remote`
+	// for the Remote-… names in their place; `access-token` also fills the access token's header.
+	IdentityHeaders IdentityHeaders `env:"IDENTITY_HEADERS" envDefault:"default"`
+	// Lets CORS preflights through without a session.
+	AllowPreflight bool `env:"ALLOW_PREFLIGHT" envDefault:"false"`
+	// The least severe lines that are logged.
+	LogLevel zerolog.Level `env:"LOG_LEVEL" envDefault:"info" choices:"debug,info,warn,error"`
+	// Which decisions are logged.
+	DecisionLog string `env:"DECISION_LOG" envDefault:"denied" choices:"denied,all"`
+}
+
+// ParseConfig makes a Config of environment variables by name; an empty one
+// counts as not set. The error has a line for each variable with a problem,
+// which names it and says how to mend it. No line holds a secret.
+func ParseConfig(environ map[string]string) (*Config, error) {
+	p := &problems{source: map[string]string{}, bad: map[string]bool{}}
+	c := &Config{}
+	p.parse(c, p.gather(environ))
+	p.checkConflicts(environ)
+	p.checkCredentials(c)
+	p.checkRedirectURI(c)
+	p.checkCookieDomain(c)
+	p.checkCookieName(c)
+	p.checkAPI(c)
+	p.checkListeners(c)
+	p.checkReturnURLs(c)
+	if len(p.lines) > 0 {
+		return nil, errors.Join(p.lines...)
+	}
+	return c, nil
+}
+
+// CookieSecure tells whether cookies are Secure: always with SameSite=None,
+// and otherwise unless the site is plain http on the local machine.
+func (c *Config) CookieSecure() bool {
+	return c.RedirectURI.Scheme == "https" || c.CookieSameSite == http.SameSiteNoneMode
+}
+
+// APIURL is the base of AuthKit's API, without a path.
+func (c *Config) APIURL() *url.URL {
+	u := &url.URL{Scheme: "https", Host: c.APIHostname}
+	if !c.APIHTTPS {
+		u.Scheme = "http"
+	}
+	if c.APIPort != 0 {
+		u.Host += ":" + strconv.Itoa(int(c.APIPort))
+	}
+	return u
+}

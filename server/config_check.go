@@ -1,0 +1,209 @@
+package server
+
+import (
+	"net/netip"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"unicode/utf16"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+)
+
+var (
+	plainPath   = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+	dotSegment  = regexp.MustCompile(`/\.{1,2}(/|$)`)
+	cookieToken = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$") // RFC 6265, 4.1.1
+	word        = regexp.MustCompile(`^[!-~]+$`)
+	clientID    = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	placeholder = regexp.MustCompile(`(?i)example|placeholder|changeme|change-me|your[-_]`)
+	digits      = regexp.MustCompile(`(^|\.)[0-9]+$`)
+)
+
+// checkConflicts refuses what the environment asks for and this version can't
+// do, where going on without it would let people in or be quietly wrong.
+func (p *problems) checkConflicts(environ map[string]string) {
+	set := func(name string) string { return strings.ToLower(strings.TrimSpace(environ[name])) }
+	if set("POLICY_FILE") != "" {
+		p.add("POLICY_FILE", "this version has no policies yet, so everybody who can sign in would get in: remove it if that is meant")
+	}
+	if set("REDIS_URL") != "" {
+		p.add("REDIS_URL", "this version keeps sessions in the memory of one process: remove it, and run one replica")
+	}
+	if format := set("WORKOS_COOKIE_FORMAT"); format != "" && format != "iron" {
+		p.add("WORKOS_COOKIE_FORMAT", "this version reads and writes iron only, the format of the Node, Next.js, TanStack, SvelteKit and Astro SDKs: remove it")
+	}
+	one, other := set("WORKOS_COOKIE_SAMESITE"), set("WORKOS_COOKIE_SAME_SITE")
+	if one != "" && other != "" && one != other {
+		p.add("WORKOS_COOKIE_SAMESITE", "differs from WORKOS_COOKIE_SAME_SITE, which means the same: remove one of them")
+	}
+}
+
+// checkCredentials never puts a value into a line.
+func (p *problems) checkCredentials(c *Config) {
+	switch key := c.APIKey.Reveal(); {
+	case !p.ok("WORKOS_API_KEY"):
+	case placeholder.MatchString(key):
+		p.add("WORKOS_API_KEY", "is a placeholder: copy the key from the WorkOS dashboard, API Keys")
+	case !word.MatchString(key):
+		p.add("WORKOS_API_KEY", "has a space, a line break or an odd character in it: copy the key again from the WorkOS dashboard, API Keys")
+	}
+	switch {
+	case !p.ok("WORKOS_CLIENT_ID"):
+	case strings.HasPrefix(c.ClientID, "sk_"):
+		p.add("WORKOS_CLIENT_ID", "is an API key, and the client ID is public: copy the client ID (client_…) from the WorkOS dashboard, API Keys")
+	case !clientID.MatchString(c.ClientID):
+		p.add("WORKOS_CLIENT_ID", "has more than letters, digits, - . and _ in it: copy the client ID again from the WorkOS dashboard, API Keys")
+	}
+	p.checkPassword("WORKOS_COOKIE_PASSWORD", c.CookiePassword)
+	p.checkPassword("WORKOS_COOKIE_PASSWORD_PREVIOUS", c.CookiePasswordPrevious)
+}
+
+// checkPassword measures the length as the SDKs do, in UTF-16 code units.
+func (p *problems) checkPassword(name string, password Secret) {
+	value := password.Reveal()
+	if !p.ok(name) || value == "" {
+		return
+	}
+	runes := []rune(value)
+	different := map[rune]bool{}
+	for _, r := range runes {
+		different[r] = true
+	}
+	const mend = "make one with: openssl rand -base64 32"
+	switch length := len(utf16.Encode(runes)); {
+	case placeholder.MatchString(value):
+		p.add(name, "is a placeholder: %s", mend)
+	case length < 32:
+		p.add(name, "has %d characters, and the SDKs ask for 32: %s", length, mend)
+	case len(different) < 8:
+		p.add(name, "has %d different characters, too easy to guess: %s", len(different), mend)
+	}
+}
+
+func (p *problems) checkRedirectURI(c *Config) {
+	const name = "WORKOS_REDIRECT_URI"
+	if !p.ok(name) {
+		return
+	}
+	u := c.RedirectURI
+	host, err := site.ParseHost(u.Host, u.Scheme)
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http" || err != nil:
+		p.add(name, "is not an absolute http or https URL: write one such as https://app.example.com/_auth/callback")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		p.add(name, "has a user, a query or a fragment: remove it, in the WorkOS dashboard too")
+	case strings.ToLower(u.Host) != host.String():
+		p.add(name, "the host isn't in its plain form: write %s, in the WorkOS dashboard too", host)
+	case !plainPath.MatchString(u.EscapedPath()) || dotSegment.MatchString(u.Path):
+		p.add(name, "needs a path of plain segments (letters, digits, - . _ ~) without a slash at its end, such as /callback or /_auth/callback")
+	case reserved(u.Path):
+		p.add(name, "its path is an endpoint of this service: choose another, such as /callback or /_auth/callback")
+	case u.Scheme == "http" && !isLocal(host.Name):
+		p.add(name, "http is for localhost, *.localhost and loopback addresses only: put TLS on the gateway and write https; on a LAN without a certificate, use a tunnel (ssh -L 3000:localhost:3000 host) and http://localhost:3000/_auth/callback")
+	}
+}
+
+// reserved tells whether the callback would take the place of another endpoint.
+func reserved(callback string) bool {
+	switch path.Base(callback) {
+	case site.Login, site.SignUp, site.Logout, "switch", "webhooks", "verify", "healthz", "readyz":
+		return true
+	}
+	return strings.HasPrefix(callback, "/verify/")
+}
+
+func isLocal(host string) bool {
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
+}
+
+// checkCookieDomain puts the domain into its canonical form, without a dot in front.
+func (p *problems) checkCookieDomain(c *Config) {
+	const name = "WORKOS_COOKIE_DOMAIN"
+	if c.CookieDomain == "" || !p.ok(name) {
+		return
+	}
+	domain, err := site.ParseHost(strings.TrimPrefix(c.CookieDomain, "."), "")
+	suffix, _ := publicsuffix.PublicSuffix(domain.Name)
+	switch {
+	case err != nil || domain.Port != "":
+		p.add(name, "is not a domain: write one such as example.com, without scheme, port and path")
+	case strings.HasPrefix(domain.Name, "[") || digits.MatchString(domain.Name):
+		p.add(name, "is an IP address, which no cookie domain can be: use a name, or remove it")
+	case suffix == domain.Name:
+		p.add(name, "%s is a public suffix, shared by strangers, and browsers refuse cookies for it: use a domain of your own below it, or remove it", domain.Name)
+	case p.ok("WORKOS_REDIRECT_URI") && !covers(domain.Name, c.RedirectURI):
+		p.add(name, "%s does not cover the redirect URI's host %s, so the browser would refuse the cookie: make one of them fit the other, or remove it", domain.Name, c.RedirectURI.Hostname())
+	}
+	c.CookieDomain = domain.Name
+}
+
+func covers(domain string, u *url.URL) bool {
+	return strings.HasSuffix("."+strings.ToLower(u.Hostname()), "."+domain)
+}
+
+func (p *problems) checkCookieName(c *Config) {
+	const name = "WORKOS_COOKIE_NAME"
+	prefix := strings.ToLower(c.CookieName)
+	host, secure := strings.HasPrefix(prefix, "__host-"), strings.HasPrefix(prefix, "__secure-")
+	switch {
+	case !cookieToken.MatchString(c.CookieName):
+		p.add(name, "is not a cookie's name: use up to 64 letters, digits, - . and _, such as wos-session")
+	case host && c.CookieDomain != "":
+		p.add(name, "a __Host- cookie has no domain: choose a name without that prefix, or remove WORKOS_COOKIE_DOMAIN")
+	case (host || secure) && p.ok("WORKOS_REDIRECT_URI") && c.RedirectURI.Scheme != "https":
+		p.add(name, "browsers take __Host- and __Secure- cookies over https only: choose a name without that prefix, or an https redirect URI")
+	}
+}
+
+func (p *problems) checkAPI(c *Config) {
+	host, err := site.ParseHost(c.APIHostname, "")
+	c.APIHostname = host.Name
+	if err != nil || host.Port != "" {
+		p.add("WORKOS_API_HOSTNAME", "is not a host's name: write one such as api.workos.com, without scheme and path; a port goes into WORKOS_API_PORT")
+	}
+	for _, issuer := range c.Issuers {
+		if u, err := url.Parse(issuer); err != nil || !isAbsolute(u) {
+			p.add("WORKOS_ISSUER", "an issuer is not an http or https URL: write the tokens' iss, such as https://api.workos.com/user_management/client_…")
+		}
+	}
+}
+
+func (p *problems) checkListeners(c *Config) {
+	if c.VerifyAddr != (Address{}) && c.VerifyAddr == c.ListenAddr {
+		p.add("VERIFY_ADDR", "is the same as LISTEN_ADDR: remove it to share the listener, or choose another address")
+	}
+}
+
+// checkReturnURLs makes DEFAULT_RETURN_URL absolute.
+func (p *problems) checkReturnURLs(c *Config) {
+	if c.LogoutReturnURL != nil && p.ok("LOGOUT_RETURN_URL") && !isAbsolute(c.LogoutReturnURL) {
+		p.add("LOGOUT_RETURN_URL", "is not an absolute http or https URL: write one that is registered in the WorkOS dashboard under Redirects")
+	}
+	const name = "DEFAULT_RETURN_URL"
+	if c.DefaultReturnURL == nil || !p.ok(name) || !p.ok("WORKOS_REDIRECT_URI") || !p.ok("WORKOS_COOKIE_DOMAIN") {
+		return
+	}
+	s, err := site.New(c.RedirectURI, c.CookieDomain)
+	if err != nil {
+		p.add(name, "%w", err)
+		return
+	}
+	absolute, ok := s.ReturnURL(c.DefaultReturnURL.String())
+	if !ok {
+		p.add(name, "is not a page that a sign-in may lead to: write a path such as /start, or a URL with %s:// on %s", s.Scheme(), s.Protected())
+		return
+	}
+	if c.DefaultReturnURL, err = url.Parse(absolute); err != nil {
+		p.add(name, "is not a URL: write a path such as /start")
+	}
+}
+
+func isAbsolute(u *url.URL) bool {
+	_, err := site.ParseHost(u.Host, u.Scheme)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil
+}

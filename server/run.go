@@ -1,0 +1,121 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+const (
+	stopLimit   = 20 * time.Second // for requests and refreshes under way at a stop
+	headerLimit = 64 << 10
+)
+
+// Run listens and serves until ctx ends, then stops: not ready any more, requests
+// under way finished, refreshes under way stored.
+func (s *Server) Run(ctx context.Context) error {
+	for _, line := range s.config.Summary(s.site) {
+		s.log.Info().Msg(line)
+	}
+	main, err := listen(ctx, s.config.ListenAddr)
+	if err != nil {
+		return fmt.Errorf("server: LISTEN_ADDR: %w", err)
+	}
+	servers := map[net.Listener]*http.Server{main: s.httpServer(s.Handler())}
+	if s.config.VerifyAddr.Network != "" {
+		own, err := listen(ctx, s.config.VerifyAddr)
+		if err != nil {
+			return errors.Join(fmt.Errorf("server: VERIFY_ADDR: %w", err), main.Close())
+		}
+		servers[own] = s.httpServer(s.VerifyHandler())
+	}
+	return s.serve(ctx, servers)
+}
+
+// Serve serves everything on one listener until ctx ends, as Run does.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	return s.serve(ctx, map[net.Listener]*http.Server{l: s.httpServer(s.Handler())})
+}
+
+func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Server) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, len(servers))
+	for l, server := range servers {
+		s.log.Info().Str("address", l.Addr().String()).Msg("listening")
+		go func() { failed <- server.Serve(l) }()
+	}
+	go s.warmUp(ctx)
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	s.stopping.Store(true)
+	s.log.Info().Msg("stopping")
+	limit, done := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer done()
+	for _, server := range servers {
+		err = errors.Join(err, server.Shutdown(limit))
+	}
+	s.sessions.Wait()
+	return err
+}
+
+// warmUp fetches the key set, so that the first request needn't wait for it.
+func (s *Server) warmUp(ctx context.Context) {
+	for wait := time.Second; !s.keys.Ready(); wait = min(2*wait, 30*time.Second) {
+		err := s.keys.Fetch(ctx)
+		if err == nil {
+			s.log.Info().Msg("AuthKit's key set is there: ready")
+			return
+		}
+		s.log.Warn().Err(err).Str("url", s.keys.URL).Msg("AuthKit's key set can't be fetched; trying again")
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// httpServer has limits for everything that a client can drag out. It keeps idle
+// connections longer than gateways do, so that these close them first.
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler: h, Protocols: protocols,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 15 * time.Second,
+		IdleTimeout: 180 * time.Second, MaxHeaderBytes: headerLimit,
+		ErrorLog: stdlog.New(s.log, "", 0),
+	}
+}
+
+func listen(ctx context.Context, a Address) (net.Listener, error) {
+	if a.Network == "unix" {
+		if err := removeSocket(a.Addr); err != nil {
+			return nil, err
+		}
+	}
+	return new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+}
+
+// removeSocket takes away the socket that a killed process left, and nothing else.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return nil // listening says what is wrong
+	}
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		_ = c.Close()
+		return fmt.Errorf("%s is in use", path)
+	}
+	return os.Remove(path)
+}
