@@ -296,7 +296,7 @@ func run(t *testing.T, w *world, listeners int) (addresses []string, done chan e
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "LISTEN_ADDR", "127.0.0.1:0", "VERIFY_ADDR", "127.0.0.1:0")
+	w := newWorld(t, "LISTEN_ADDR", "127.0.0.1:0", "VERIFY_ADDR", "localhost:0")
 	addresses, done, stop := run(t, w, 2)
 	var found string
 	for _, address := range addresses {

@@ -130,7 +130,7 @@ func (s *Server) verifyRoutes(r chi.Router) {
 // chi doesn't know: some gateways ask with the original request's method.
 func anyMethodAtVerify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/verify") {
+		if path := r.URL.Path; path == "/verify" || strings.HasPrefix(path, "/verify/") {
 			chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
 		}
 		next.ServeHTTP(w, r)

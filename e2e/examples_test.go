@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
+)
+
+// Every place in the examples that lists the identity headers has all of them.
+func TestExamplesNameEveryIdentityHeader(t *testing.T) {
+	t.Parallel()
+	want := append(verify.DefaultHeaders().Names(), verify.RemoteHeaders().Names()...)
+	slices.Sort(want)
+	want = slices.Compact(want)
+
+	for _, list := range []struct {
+		name, file, pattern string // the pattern's group is a name
+	}{
+		{"nginx sends them", "nginx/authkit/identity.conf", `(?m)^proxy_set_header (\S+) +\$authkit_\w+;$`},
+		{"traefik copies them", "traefik/dynamic.yml", `(?m)^ {10}- (\S+)$`},
+		{"traefik strips them", "traefik/dynamic.yml", `(?m)^ {10}(\S+): ""$`},
+		{"traefik strips them, labels", "traefik/docker-labels.yml", `(?m)\.customrequestheaders\.(\S+): ""$`},
+	} {
+		t.Run(list.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, match := range regexp.MustCompile(list.pattern).FindAllStringSubmatch(example(t, list.file), -1) {
+				got = append(got, match[1])
+			}
+			wantNames(t, got, want)
+		})
+	}
+	t.Run("traefik copies them, labels", func(t *testing.T) {
+		t.Parallel()
+		match := regexp.MustCompile(`authresponseheaders: "(.*)"`).FindStringSubmatch(example(t, "traefik/docker-labels.yml"))
+		if match == nil {
+			t.Fatal("no authresponseheaders")
+		}
+		wantNames(t, strings.Split(match[1], ","), want)
+	})
+	for _, file := range []string{"nginx/README.md", "traefik/README.md"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			text := example(t, file)
+			for _, name := range want {
+				if !strings.Contains(text, "`"+name+"`") {
+					t.Errorf("got no %s", name)
+				}
+			}
+		})
+	}
+}
+
+// nginx: what is copied from the service's answer is sent to the app under the same name.
+func TestNginxVariables(t *testing.T) {
+	t.Parallel()
+	text := example(t, "nginx/authkit/identity.conf")
+	read := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^auth_request_set (\$\w+) +\$upstream_http_(\w+);$`).FindAllStringSubmatch(text, -1) {
+		read[m[1]] = m[2]
+	}
+	sent := regexp.MustCompile(`(?m)^proxy_set_header (\S+) +(\$\w+);$`).FindAllStringSubmatch(text, -1)
+	if len(read) != len(sent) {
+		t.Errorf("got %d variables and %d headers, want as many", len(read), len(sent))
+	}
+	for _, m := range sent {
+		if want := strings.ToLower(strings.ReplaceAll(m[1], "-", "_")); read[m[2]] != want {
+			t.Errorf("%s: got $upstream_http_%s, want $upstream_http_%s", m[1], read[m[2]], want)
+		}
+	}
+}
+
+func wantNames(t *testing.T, got, want []string) {
+	t.Helper()
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func example(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "examples", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

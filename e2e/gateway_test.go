@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// gateway is one way to put the service in front of the app.
+type gateway struct {
+	name    string
+	profile string // the service's GATEWAY
+	origin  func(port string) string
+	start   func(t *testing.T, at addresses)
+}
+
+// addresses says where everybody listens, each as host:port.
+type addresses struct {
+	gateway, service, app string
+}
+
+// gateways returns those that examples/ has a folder for.
+func gateways() []gateway {
+	return []gateway{
+		{"nginx", "nginx", localhost, startNginx},
+		{"traefik", "traefik", localhost, startTraefik},
+	}
+}
+
+// eachGateway runs a test behind each gateway.
+func eachGateway(t *testing.T, test func(t *testing.T, g gateway)) {
+	t.Helper()
+	for _, g := range gateways() {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, g)
+		})
+	}
+}
+
+func localhost(port string) string { return "http://localhost:" + port }
+
+func startNginx(t *testing.T, at addresses) {
+	t.Helper()
+	nginx := program(t, "nginx", "/usr/sbin/nginx")
+	dir := copyExample(t, "nginx")
+	replace(t, dir, "authkit/http.conf", "server auth:9000;", "server "+at.service+";")
+	replace(t, dir, "localhost.conf", "server app:8080;", "server "+at.app+";")
+	replace(t, dir, "localhost.conf", "listen 3000;", "listen "+at.gateway+";")
+	runNginx(t, nginx, dir, at.gateway)
+}
+
+// runNginx runs an example's nginx.conf, with every file that nginx writes in
+// the example's own folder.
+func runNginx(t *testing.T, nginx, dir, address string) {
+	t.Helper()
+	replace(t, dir, "nginx.conf", "/var/log/nginx/access.log", filepath.Join(dir, "access.log"))
+	replace(t, dir, "nginx.conf", "http {", "http {"+tempPaths(dir))
+	globals := "daemon off; pid " + filepath.Join(dir, "nginx.pid") + ";"
+	if os.Geteuid() == 0 {
+		globals += " user root;" // whom the folder belongs to
+	}
+	start(t, address, exec.Command(nginx, "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr", "-g", globals))
+}
+
+func tempPaths(dir string) string {
+	var lines string
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		lines += "\n" + kind + "_temp_path " + filepath.Join(dir, kind) + ";"
+	}
+	return lines
+}
+
+func startTraefik(t *testing.T, at addresses) {
+	t.Helper()
+	traefik := program(t, append(cachedTraefik(t), "traefik")...)
+	dir := copyExample(t, "traefik")
+	replace(t, dir, "traefik.yml", `":3000"`, `"`+at.gateway+`"`)
+	replace(t, dir, "traefik.yml", "/etc/traefik/dynamic.yml", filepath.Join(dir, "dynamic.yml"))
+	replace(t, dir, "traefik.yml", "providers:", "providers:\n  providersThrottleDuration: 10ms") // else it starts in 2 s
+	replace(t, dir, "dynamic.yml", "http://auth:9000", "http://"+at.service)
+	replace(t, dir, "dynamic.yml", "http://app:8080", "http://"+at.app)
+	p := start(t, at.gateway, exec.Command(traefik, "--configFile="+filepath.Join(dir, "traefik.yml")))
+	p.await(t, "its routers", func() bool { // it listens before it has any
+		response, err := http.Get("http://" + at.gateway + "/favicon.ico")
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+}
+
+// cachedTraefik returns where e2e/install puts Traefik, the newest first.
+func cachedTraefik(t *testing.T) []string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil
+	}
+	built, err := filepath.Glob(filepath.Join(cache, "authkit-forward-auth", "bin", "traefik-v*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(built)
+	slices.Reverse(built)
+	return built
+}
+
+// copyExample copies a folder of examples/ to a temporary one.
+func copyExample(t *testing.T, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "examples", name))); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// replace changes every occurrence of a text in a file. One that isn't there
+// means that the example has changed and the test must follow.
+func replace(t *testing.T, dir, file, old, replacement string) {
+	t.Helper()
+	path := filepath.Join(dir, file)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("%s: nothing to replace: got no %q", file, old)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, replacement)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
