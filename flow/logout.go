@@ -8,6 +8,10 @@ import (
 // typing the address. Anything else, such as another site's image or link, only
 // gets a page with a button.
 func (f *Flow) askLogout(w http.ResponseWriter, r *http.Request) {
+	if !f.Sessions.Cookie.Present(r.Header) { // as after AuthKit's own logout, which comes back from another site
+		show(w, r, f.signedOutPage())
+		return
+	}
 	site := r.Header.Get("Sec-Fetch-Site")
 	own := site == "none" || site == "same-origin" || site == "same-site"
 	if r.Header.Get("Sec-Fetch-Mode") == "navigate" && own && !prefetch(r) {

@@ -1,0 +1,422 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+)
+
+// The tests of this file are about how long things wait. They run in synctest's
+// bubbles, where time passes when everybody waits.
+
+var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// bubble is a Manager in a bubble. refresh is its AuthKit, as far as refreshes go.
+type bubble struct {
+	*Manager
+	calls   atomic.Int64
+	refresh func(context.Context) error // nil for success
+	tokens  [2]string                   // access tokens of one session: the first expires after 5 minutes, the second an hour later
+	user    string
+}
+
+// Refresh implements Refresher: the second access token, and a refresh token after the one given.
+func (b *bubble) Refresh(ctx context.Context, refreshToken, _ string) (json.RawMessage, error) {
+	b.calls.Add(1)
+	if err := b.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return json.Marshal(map[string]any{"access_token": b.tokens[1], "refresh_token": "after " + refreshToken})
+}
+
+// inProcess answers requests without a network, which has no place in a bubble.
+type inProcess struct{ http.Handler }
+
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	p.ServeHTTP(recorder, r)
+	return recorder.Result(), nil
+}
+
+func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
+	t.Helper()
+	key, err := signingKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := emulator.Config{BaseURL: &url.URL{Scheme: "http", Host: "authkit"}, ClientID: "client_01TEST", APIKey: "sk_test", SigningKey: key}
+	b := &bubble{refresh: refresh}
+	var authKit *emulator.Emulator
+	for i, lifetime := range []time.Duration{5 * time.Minute, 65 * time.Minute} {
+		config.AccessTokenLifetime = lifetime
+		if authKit, err = emulator.New(config); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := authKit.SignIn("zoe@acme.example", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := FromResponse(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.tokens[i], b.user = s.AccessToken, s.User.ID
+	}
+	keys := &token.KeySet{URL: "http://authkit/sso/jwks/client_01TEST", Client: &http.Client{Transport: inProcess{authKit}}}
+	b.Manager = New(Config{
+		Cookie:  Cookie{Name: "wos-session"},
+		Seal:    &seal.Iron{Passwords: []string{"0123456789abcdefghijklmnopqrstuv"}},
+		Tokens:  &token.Verifier{Keys: keys, ClientID: "client_01TEST"},
+		AuthKit: b,
+	})
+	t.Cleanup(func() { // otter's goroutines would keep the bubble open
+		b.Wait()
+		b.rotations.turns.StopAllGoroutines()
+		b.rotations.lines.StopAllGoroutines()
+		b.rotations.ended.StopAllGoroutines()
+	})
+	return b
+}
+
+// cookie is a request of the session that expires after 5 minutes, with that refresh token.
+func (b *bubble) cookie(t *testing.T, refreshToken string) http.Header {
+	t.Helper()
+	plaintext := fmt.Sprintf(`{"accessToken":%q,"refreshToken":%q,"user":{"id":%q}}`, b.tokens[0], refreshToken, b.user)
+	sealed, err := b.Seal.Seal([]byte(plaintext))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return http.Header{"Cookie": {"wos-session=" + sealed}}
+}
+
+func (b *bubble) wantCalls(t *testing.T, want int64) {
+	t.Helper()
+	if got := b.calls.Load(); got != want {
+		t.Errorf("got %d calls to AuthKit, want %d", got, want)
+	}
+}
+
+// pass lets time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+// took fails the test unless as much time has passed since begin.
+func took(t *testing.T, begin time.Time, want time.Duration) {
+	t.Helper()
+	if got := time.Since(begin); got != want {
+		t.Errorf("took %s, want %s", got, want)
+	}
+}
+
+// slow answers after a while, or when the refresh is given up.
+func slow(d time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func TestAskersWaitFiveSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(8*time.Second))
+		request := b.cookie(t, "r")
+		pass(time.Hour)
+		begin := time.Now()
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				var outage *Outage
+				if _, err := b.Verify(t.Context(), request, false); !errors.As(err, &outage) || outage.RetryAfter <= 0 {
+					t.Errorf("got %v, want an *Outage that says when to ask again", err)
+				}
+				took(t, begin, 5*time.Second)
+			})
+			pass(0)
+		}
+		wg.Wait()
+
+		// Who asks later waits for the same refresh, and gets it.
+		v, err := b.Verify(t.Context(), request, false)
+		if err != nil || v.Current == "" {
+			t.Errorf("got %v, %v, want the refreshed session", v, err)
+		}
+		took(t, begin, 8*time.Second)
+		b.wantCalls(t, 1)
+	})
+}
+
+// The refresh goes on after its askers have gone, and what it brings is kept.
+func TestRefreshIsStoredForLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(8*time.Second))
+		request := b.cookie(t, "r")
+		pass(time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		if _, err := b.Verify(ctx, request, false); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want ErrUnavailable and context.DeadlineExceeded", err)
+		}
+		took(t, begin, time.Second)
+		b.Wait()
+		took(t, begin, 8*time.Second)
+		if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" {
+			t.Errorf("got %v, %v, want the refreshed session", v, err)
+		}
+		took(t, begin, 8*time.Second)
+		b.wantCalls(t, 1)
+	})
+}
+
+// A stop waits for a refresh: its token is spent, and what it brings must be stored.
+func TestWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		b := newBubble(t, func(context.Context) error { <-release; return nil })
+		request := b.cookie(t, "r")
+		b.Wait() // nothing is under way
+		if _, err := b.Verify(t.Context(), request, false); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := b.Verify(ctx, request, false); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v, want ErrUnavailable", err)
+		}
+		var stopped atomic.Bool
+		go func() {
+			b.Wait()
+			stopped.Store(true)
+		}()
+		synctest.Wait()
+		if stopped.Load() {
+			t.Error("got a stop during a refresh, want it to wait")
+		}
+		close(release)
+		synctest.Wait()
+		if !stopped.Load() {
+			t.Error("got no stop after the refresh")
+		}
+	})
+}
+
+func TestRefreshLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(time.Hour))
+		request := b.cookie(t, "r")
+		pass(2 * time.Hour)
+		begin := time.Now()
+		var outage *Outage
+		ask := func() {
+			if _, err := b.Verify(t.Context(), request, false); !errors.As(err, &outage) || errors.Is(err, ErrEnded) {
+				t.Errorf("got %v, want an *Outage", err)
+			}
+		}
+		ask()
+		took(t, begin, 5*time.Second)
+		pass(time.Second)
+		ask() // gets the refresh's own end
+		took(t, begin, 10*time.Second)
+		if !errors.Is(outage, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the refresh to have been given up", outage)
+		}
+		ask() // at once: AuthKit has a second to recover
+		took(t, begin, 10*time.Second)
+		b.wantCalls(t, 1)
+		pass(time.Second)
+		b.refresh = slow(0)
+		if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" {
+			t.Errorf("got %v, %v, want the session to work again", v, err)
+		}
+		b.wantCalls(t, 2)
+	})
+}
+
+// A refresh that nobody needs yet holds a request up for a second.
+func TestRefreshAheadIsWaitedForASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(3*time.Second))
+		request := b.cookie(t, "r")
+		pass(4*time.Minute + 10*time.Second)
+		begin := time.Now()
+		if v, err := b.Verify(t.Context(), request, true); err != nil || v.Current != "" {
+			t.Errorf("got %v, %v, want the session as it is", v, err)
+		}
+		took(t, begin, time.Second)
+		if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current != "" { // needs no cookie
+			t.Errorf("got %v, %v, want the session as it is", v, err)
+		}
+		took(t, begin, time.Second)
+		b.Wait()
+		took(t, begin, 3*time.Second)
+		if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" {
+			t.Errorf("got %v, %v, want the refreshed session", v, err)
+		}
+		b.wantCalls(t, 1)
+	})
+}
+
+// 64 calls to AuthKit at a time, 1,000 refreshes waiting for one, however many ask
+// for each. What is remembered waits for nobody.
+func TestRefreshesAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(0))
+		expired := b.cookie(t, "r")
+		sealed, err := b.Seal.Seal(fmt.Appendf(nil, `{"accessToken":%q,"user":{"id":%q}}`, b.tokens[1], b.user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		valid := http.Header{"Cookie": {"wos-session=" + sealed}}
+		if _, err := b.Verify(t.Context(), valid, true); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour - time.Minute)
+		begin := time.Now()
+
+		release := make(chan struct{})
+		var inFlight atomic.Int64
+		refresh := func(context.Context) (string, error) {
+			inFlight.Add(1)
+			<-release
+			inFlight.Add(-1)
+			return "", nil
+		}
+		flights := map[*flight]bool{}
+		for i := range 1064 {
+			for range 3 {
+				flights[b.flights.join(tokenHash{byte(i >> 8), byte(i)}, refresh)] = true
+			}
+		}
+		synctest.Wait()
+		if got := inFlight.Load(); got != 64 || len(flights) != 1064 || flights[nil] {
+			t.Errorf("got %d of %d refreshes in flight, want 64 of 1064", got, len(flights))
+		}
+
+		var outage *Outage
+		if _, err := b.Verify(t.Context(), expired, false); !errors.As(err, &outage) || outage.RetryAfter <= 0 {
+			t.Errorf("got %v for one more, want an *Outage that says when to ask again", err)
+		}
+		if _, err := b.Verify(t.Context(), valid, false); err != nil {
+			t.Errorf("got %v for a remembered session, want it at once", err)
+		}
+		took(t, begin, 0)
+		b.wantCalls(t, 0)
+
+		close(release)
+		b.Wait()
+		if _, err := b.Verify(t.Context(), expired, false); err != nil {
+			t.Errorf("got %v afterwards, want a refreshed session", err)
+		}
+		b.wantCalls(t, 1)
+		took(t, begin, 0)
+	})
+}
+
+// A refresh that got no turn within its 10 s costs no refresh token.
+func TestRefreshWithoutATurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		b := newBubble(t, func(context.Context) error { <-release; return nil })
+		var wg sync.WaitGroup
+		var requests []http.Header
+		for i := range 65 {
+			requests = append(requests, b.cookie(t, fmt.Sprint("r", i)))
+		}
+		pass(time.Hour)
+		for _, request := range requests[:64] {
+			wg.Go(func() { _, _ = b.Verify(t.Context(), request, false) })
+		}
+		synctest.Wait()
+		if _, err := b.Verify(t.Context(), requests[64], false); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v, want ErrUnavailable", err)
+		}
+		pass(6 * time.Second)
+		close(release)
+		wg.Wait()
+		b.Wait()
+		b.wantCalls(t, 64)
+		if _, err := b.Verify(t.Context(), requests[64], false); err != nil {
+			t.Errorf("got %v, want the session to work afterwards", err)
+		}
+	})
+}
+
+// A request that looked a token up before AuthKit refused it doesn't ask again.
+func TestRefusalReachesWhoLookedBefore(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		refusal error
+		want    error
+	}{
+		{"invalid_grant", ErrInvalidGrant, ErrEnded},
+		{"outage", &Outage{Status: 500}, ErrUnavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, func(context.Context) error { return tt.refusal })
+				request := b.cookie(t, "r")
+				pass(time.Hour)
+				if _, err := b.Verify(t.Context(), request, false); !errors.Is(err, tt.want) {
+					t.Fatalf("got %v, want %v", err, tt.want)
+				}
+				values, _ := b.Cookie.read(request)
+				o, err := b.open(values[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				claims, err := token.Decode(o.AccessToken)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := b.renew(t.Context(), o, claims, place{}, askerWait); !errors.Is(err, tt.want) {
+					t.Errorf("got %v, want %v", err, tt.want)
+				}
+				b.wantCalls(t, 1)
+			})
+		})
+	}
+}
+
+func TestMemoriesAreBounded(t *testing.T) {
+	t.Parallel()
+	m := New(Config{})
+	for name, got := range map[string][2]uint64{
+		"remembered": {m.remembered.GetMaximum(), 100_000},
+		"turns":      {m.rotations.turns.GetMaximum(), 500_000},
+		"lines":      {m.rotations.lines.GetMaximum(), 100_000},
+		"ended":      {m.rotations.ended.GetMaximum(), 100_000},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s: got %d entries at most, want %d", name, got[0], got[1])
+		}
+	}
+}
