@@ -96,6 +96,16 @@ func TestCallbackWithoutStateTwice(t *testing.T) {
 	w.wantRestart(t, b.get(callback+"?code=c"), "")
 }
 
+// One tab's second start takes none from another.
+func TestRestartsOfPagesDontCountTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	b := w.browser(t)
+	foreign := w.browser(t).begin(login+"?rd=/account", zoe)
+	w.wantRestart(t, b.get(foreign), app+"/account")
+	w.wantRestart(t, b.get(callback+"?code=c"), "")
+}
+
 // A browser that keeps no cookies goes round once more, and then reads why.
 func TestBrowserWithoutCookies(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -96,7 +97,8 @@ func TestForgedState(t *testing.T) {
 		{"padded", genuine + "="},
 		{"with a line end", genuine + "\n"},
 		{"with a space", " " + genuine},
-		{"over the limit", strings.Repeat("A", maxState+1)},
+		{"over the limit", strings.Repeat("A", 16<<10+1)},
+		{"sealed, but over the limit", w.states.Seal(append(bytes.Repeat([]byte(" "), 12<<10), plaintext...))},
 		{"sealed, but no JSON", w.states.Seal([]byte("x"))},
 		{"one letter", "A"},
 		{"empty", ""},

@@ -41,7 +41,10 @@ func join(base, query string) (string, bool) {
 	if query != "" && len(base)+1+len(query) <= maxReturnURL {
 		return base + "?" + query, true
 	}
-	return base, len(base) <= maxReturnURL
+	if len(base) > maxReturnURL {
+		return "", false
+	}
+	return base, true
 }
 
 // rawPath cuts the path out of an absolute URL as it is written there.
