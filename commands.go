@@ -60,7 +60,15 @@ func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	_, port, err := net.SplitHostPort(*address)
+	if flags.NArg() > 0 {
+		return fmt.Errorf("emulator: unknown argument %q: try -h", flags.Arg(0))
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", *address)
+	if err != nil {
+		return fmt.Errorf("emulator: -addr: %w", err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String()) // another one than asked for, if that was 0
 	if err != nil {
 		return fmt.Errorf("emulator: -addr: %w", err)
 	}
@@ -77,10 +85,6 @@ func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	e, err := emulator.New(config)
 	if err != nil {
 		return err
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", *address)
-	if err != nil {
-		return fmt.Errorf("emulator: %w", err)
 	}
 	fmt.Fprintf(stdout, "AuthKit emulator on %s\n", config.BaseURL)
 	s := &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second}
@@ -99,6 +103,9 @@ func healthcheck(ctx context.Context, args []string, environ map[string]string, 
 	address := flags.String("addr", cmp.Or(environ["LISTEN_ADDR"], ":9000"), "address of the service, as LISTEN_ADDR")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("healthcheck: unknown argument %q: try -h", flags.Arg(0))
 	}
 	network, target := "tcp", *address
 	if path, ok := strings.CutPrefix(target, "unix:"); ok {

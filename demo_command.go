@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"text/tabwriter"
 	"time"
 
@@ -23,6 +24,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	flags.IntVar(&options.ServicePort, "service-port", 9000, "port of the service, 0 for any free one")
 	flags.IntVar(&options.EmulatorPort, "emulator-port", 4100, "port of the AuthKit emulator, 0 for any free one")
 	flags.DurationVar(&options.AccessTokenLifetime, "access-token-lifetime", 5*time.Minute, "after which a session is refreshed")
+	appOnly := flags.String("app-only", "", "serve only the protected page, at this `address`, for a gateway of your own that nobody can get around")
 	asJSON := flags.Bool("json", false, "print the addresses as one JSON object")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -33,6 +35,9 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	options.Log = zerolog.New(zerolog.ConsoleWriter{
 		Out: stderr, NoColor: true, TimeFormat: time.TimeOnly, FieldsExclude: []string{"event", "request_id"},
 	}).Level(zerolog.InfoLevel).With().Timestamp().Logger()
+	if *appOnly != "" {
+		return runDemoApp(ctx, *appOnly, options.Log, stdout)
+	}
 	return demo.Run(ctx, options, func(a demo.Addresses) error {
 		if *asJSON {
 			e := json.NewEncoder(stdout)
@@ -41,6 +46,16 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		}
 		return printDemo(stdout, a)
 	})
+}
+
+// runDemoApp runs nothing but the demo's app until ctx ends.
+func runDemoApp(ctx context.Context, address string, log zerolog.Logger, stdout io.Writer) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("demo: -app-only: %w", err)
+	}
+	fmt.Fprintf(stdout, "protected page on %s: it believes the identity headers of whoever asks\n", l.Addr())
+	return demo.ServeApp(ctx, l, log)
 }
 
 // printDemo says where to go, who can sign in, and how to stop.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"io"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -70,6 +72,42 @@ func TestDemoSaysWhereAndWho(t *testing.T) {
 	}
 }
 
+func TestDemoAppOnly(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	stdout, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := runDemo(ctx, []string{"-app-only", "127.0.0.1:0"}, in, io.Discard)
+		_ = in.CloseWithError(err)
+		ended <- err
+	}()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := strings.CutPrefix(line, "protected page on ")
+	address, _, _ := strings.Cut(rest, ": ")
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/reports", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Request-Name", "Paula Winter")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil || !strings.Contains(string(page), "<h1>Hello, Paula Winter</h1>") {
+		t.Errorf("got %s, %v, want a page that greets Paula Winter", page, err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("stop: got %v, want nil", err)
+	}
+}
+
 func TestDemoRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -78,6 +116,7 @@ func TestDemoRefuses(t *testing.T) {
 	}{
 		{"an argument", `unknown argument "now"`, []string{"now"}},
 		{"an unknown flag", "not defined: -colour", []string{"-colour"}},
+		{"an address that is none", "-app-only", []string{"-app-only=8080"}},
 		{"a port that is none", "-emulator-port", []string{"-emulator-port=99999"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,7 +139,7 @@ func TestDemoHelp(t *testing.T) {
 	if err := runDemo(t.Context(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("got %v, want flag.ErrHelp", err)
 	}
-	for _, want := range []string{"-gateway-port", "-service-port", "-emulator-port", "-access-token-lifetime", "-json"} {
+	for _, want := range []string{"-gateway-port", "-service-port", "-emulator-port", "-access-token-lifetime", "-app-only", "-json"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("the help lacks %s", want)
 		}

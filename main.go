@@ -43,6 +43,12 @@ func main() {
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) error {
 	command, args := subcommand(args)
 	switch command {
+	case "serve", "config", "version", "help":
+		if len(args) > 0 {
+			return fmt.Errorf("%s: unknown argument %q: it takes none", command, args[0])
+		}
+	}
+	switch command {
 	case "serve":
 		return serve(ctx, environ, stderr)
 	case "demo":

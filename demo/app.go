@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -10,11 +11,14 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
@@ -31,6 +35,18 @@ var appScript string
 
 // identityPrefix begins the name of every identity header, however it is spelt.
 const identityPrefix = "x-auth-request-"
+
+// ServeApp serves the protected page alone, behind a gateway of the caller's,
+// until ctx ends. It closes l. The page believes the identity headers, so nobody
+// but that gateway may reach l, which need not be on a loopback address.
+func ServeApp(ctx context.Context, l net.Listener, log zerolog.Logger) error {
+	defer l.Close()
+	app, err := newApp()
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	return serveAll(ctx, []part{{"app", serveHTTP(l, app, log)}})
+}
 
 // app is the protected application. It knows nothing of sign-in or sessions: it
 // believes the identity headers, as it can be reached through the gateway only.

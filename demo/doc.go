@@ -9,6 +9,7 @@
 //	listen   127.0.0.1 and [::1], on one port          (listen.go)
 //	gateway  what Traefik does with its ForwardAuth    (gateway.go)
 //	app      a page that shows what it got to know     (app.go)
+//	ServeApp the app alone, for docker-compose.yml     (app.go)
 //
 // The service is the one that `serve` runs, with a configuration of its own: no
 // variable of the environment and no .env is read, and the cookie password is a

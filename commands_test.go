@@ -1,0 +1,302 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	goodKey      = "sk_test_a1b2c3d4e5"
+	goodPassword = "kY3vQ0xWm7RzT9pLc2NfHs8JdGb5UaEo"
+)
+
+// environ is the smallest good environment with what pairs of name and value change.
+func environ(pairs ...string) map[string]string {
+	env := map[string]string{
+		"WORKOS_API_KEY": goodKey, "WORKOS_CLIENT_ID": "client_01ABC", "WORKOS_COOKIE_PASSWORD": goodPassword,
+		"WORKOS_REDIRECT_URI": "http://localhost:3000/_auth/callback",
+	}
+	for pair := range slices.Chunk(pairs, 2) {
+		env[pair[0]] = pair[1]
+	}
+	return env
+}
+
+// runs runs the program to its end.
+func runs(t *testing.T, env map[string]string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, log bytes.Buffer
+	err = run(t.Context(), args, env, &out, &log)
+	return out.String(), log.String(), err
+}
+
+func TestConfigPrints(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, err := runs(t, environ("GATEWAY", "traefik", "WORKOS_COOKIE_PASSWORD_PREVIOUS", "Zx81mQv6LrT0wKp4Yb7NcHd2SfGj9UeA"), "config")
+	if err != nil || stderr != "" {
+		t.Fatalf("got %v, stderr %q, want neither", err, stderr)
+	}
+	for _, want := range []string{
+		"WORKOS_API_KEY=[redacted]\n", "WORKOS_COOKIE_PASSWORD=[redacted]\n", "WORKOS_COOKIE_PASSWORD_PREVIOUS=[redacted]\n",
+		"WORKOS_CLIENT_ID=client_01ABC\n", "GATEWAY=traefik\n", "LISTEN_ADDR=:9000\n", "VERIFY_ADDR=\n",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("got %s, want %q in it", stdout, want)
+		}
+	}
+	for _, secret := range []string{goodKey, goodPassword, "Zx81mQv6"} {
+		if strings.Contains(stdout, secret) {
+			t.Errorf("got %s, want no secret in it", stdout)
+		}
+	}
+}
+
+func TestConfigTellsAllProblems(t *testing.T) {
+	t.Parallel()
+	env := environ("WORKOS_API_KEY", "sk_test_your_key", "WORKOS_COOKIE_PASSWORD", "short", "WORKOS_REDIRECT_URI", "http://app.example.com/callback",
+		"GATEWAY", "apache", "TRUSTED_PROXIES", "everybody", "LISTEN_ADDR", "9000")
+	delete(env, "WORKOS_CLIENT_ID")
+	for _, command := range []string{"config", "serve"} {
+		stdout, _, err := runs(t, env, command)
+		if err == nil || stdout != "" {
+			t.Fatalf("%s: got %v, stdout %q, want an error alone", command, err, stdout)
+		}
+		for _, name := range []string{"WORKOS_API_KEY", "WORKOS_CLIENT_ID", "WORKOS_COOKIE_PASSWORD", "WORKOS_REDIRECT_URI", "GATEWAY", "TRUSTED_PROXIES", "LISTEN_ADDR"} {
+			if !strings.Contains(err.Error(), "\n"+name+": ") {
+				t.Errorf("%s: got %v, want a line about %s", command, err, name)
+			}
+		}
+		if strings.Contains(err.Error(), "sk_test_your_key") {
+			t.Errorf("%s: got %v, want no secret in it", command, err)
+		}
+	}
+}
+
+// traefik-oidc-auth's default secret and its like (E19): nothing starts with a placeholder.
+func TestServeRefusesPlaceholders(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"WORKOS_API_KEY":                  "sk_example_1234567890",
+		"WORKOS_COOKIE_PASSWORD":          "changeme-changeme-changeme-changeme",
+		"WORKOS_COOKIE_PASSWORD_PREVIOUS": strings.Repeat("ab", 20),
+	} {
+		if _, _, err := runs(t, environ(name, value)); err == nil || !strings.Contains(err.Error(), name+": ") {
+			t.Errorf("%s=%s: got %v, want an error about it", name, value, err)
+		}
+	}
+}
+
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, want string
+		args       []string
+	}{
+		{"an unknown subcommand", "unknown subcommand \"start\"\n\nauthkit-forward-auth: ", []string{"start"}},
+		{"a flag for a subcommand", `unknown subcommand "--json"`, []string{"--json"}},
+		{"nothing for a subcommand", `unknown subcommand ""`, []string{""}},
+		{"serve with an argument", `serve: unknown argument "now"`, []string{"serve", "now"}},
+		{"config with a flag", `config: unknown argument "--json"`, []string{"config", "--json"}},
+		{"version with an argument", `version: unknown argument "2"`, []string{"version", "2"}},
+		{"emulator with an argument", `emulator: unknown argument "4100"`, []string{"emulator", "4100"}},
+		{"emulator with an unknown flag", "not defined: -port", []string{"emulator", "-port=1"}},
+		{"emulator with an address that is none", "emulator: -addr: ", []string{"emulator", "-addr=4100"}},
+		{"emulator with a base URL that is none", "emulator: -base-url: ", []string{"emulator", "-addr=127.0.0.1:0", "-base-url=http://a b"}},
+		{"emulator with a redirect URI that is none", `emulator: "callback": must be an absolute URL`, []string{"emulator", "-addr=127.0.0.1:0", "-redirect-uri=callback"}},
+		{"emulator with a lifetime that is none", "access-token-lifetime", []string{"emulator", "-access-token-lifetime=soon"}},
+		{"emulator with a negative grace window", "GraceWindow: must not be negative", []string{"emulator", "-addr=127.0.0.1:0", "-grace-window=-1s"}},
+		{"healthcheck with an argument", `healthcheck: unknown argument "9000"`, []string{"healthcheck", "9000"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			stdout, _, err := runs(t, nil, tt.args...)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || stdout != "" {
+				t.Errorf("got %v, stdout %q, want …%s… alone", err, stdout, tt.want)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"help", "-h", "--help"} {
+		stdout, _, err := runs(t, nil, arg)
+		if err != nil {
+			t.Fatalf("%s: %v", arg, err)
+		}
+		for _, want := range []string{"serve", "demo", "emulator", "config", "healthcheck", "version"} {
+			if !strings.Contains(stdout, "\n  "+want+" ") {
+				t.Errorf("%s: got %s, want %s in it", arg, stdout, want)
+			}
+		}
+	}
+	for command, want := range map[string]string{"emulator": "-redirect-uri", "healthcheck": "-addr"} {
+		if _, stderr, err := runs(t, nil, command, "-h"); !errors.Is(err, flag.ErrHelp) || !strings.Contains(stderr, want) {
+			t.Errorf("%s -h: got %v, %s, want flag.ErrHelp and %s", command, err, stderr, want)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	stdout, _, err := runs(t, nil, "version")
+	if line := regexp.MustCompile(`^\S+( [0-9a-f]{40})? go1\.\S+\n$`); err != nil || !line.MatchString(stdout) {
+		t.Errorf("got %q, %v, want one line with the version of Go", stdout, err)
+	}
+}
+
+// start runs the program until the test ends, and returns the first line that it writes
+// with want in it.
+func start(t *testing.T, want string, env map[string]string, args ...string) (line string, stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, args, env, w, w)
+		_ = w.Close()
+	}()
+	lines := bufio.NewScanner(r)
+	for lines.Scan() && line == "" {
+		if strings.Contains(lines.Text(), want) {
+			line = lines.Text()
+			break
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, r) }()
+	if line == "" {
+		t.Fatalf("%v ended: %v", args, <-done)
+	}
+	stopped := false
+	stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		return <-done
+	}
+	t.Cleanup(func() { _ = stop() })
+	return line, stop
+}
+
+func get(t *testing.T, target string) (status int, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func TestEmulator(t *testing.T) {
+	t.Parallel()
+	line, stop := start(t, "AuthKit emulator on ", nil, "emulator", "-addr=127.0.0.1:0", "-client-id=client_x", "-api-key=sk_x",
+		"-redirect-uri=http://localhost:3000/a", "-redirect-uri=http://localhost:3000/b", "-access-token-lifetime=1m")
+	base, ok := strings.CutPrefix(line, "AuthKit emulator on ")
+	if !ok || !regexp.MustCompile(`^http://localhost:[1-9][0-9]*$`).MatchString(base) {
+		t.Fatalf("got %q, want its address", line)
+	}
+	if status, _ := get(t, base+"/sso/jwks/client_x"); status != 200 {
+		t.Errorf("key set of -client-id: got status %d, want 200", status)
+	}
+	for uri, want := range map[string]int{"http://localhost:3000/a": 303, "http://localhost:3000/b": 303, "http://localhost:3000/_auth/callback": 400} {
+		query := url.Values{
+			"client_id": {"client_x"}, "redirect_uri": {uri}, "response_type": {"code"}, "provider": {"authkit"}, "login_hint": {"paula@example.com"},
+		}
+		if status, body := get(t, base+"/user_management/authorize?"+query.Encode()); status != want {
+			t.Errorf("redirect URI %s: got status %d, want %d: %.300s", uri, status, want, body)
+		}
+	}
+	if err := stop(); err != nil {
+		t.Errorf("stopped: got %v, want nil", err)
+	}
+}
+
+func TestEmulatorOnBusyPort(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, _, err := runs(t, nil, "emulator", "-addr="+l.Addr().String()); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("got %v, want an error that says that it is in use", err)
+	}
+}
+
+// serve is also what happens without a subcommand; healthcheck finds it by LISTEN_ADDR.
+func TestServeAndHealthcheck(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "afa") // a socket's address is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	nobody := httptest.NewServer(http.NotFoundHandler()) // in AuthKit's place
+	t.Cleanup(nobody.Close)
+	authKit, err := url.Parse(nobody.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, listen := range []string{"127.0.0.1:0", "unix:" + filepath.Join(dir, "s")} {
+		env := environ("LISTEN_ADDR", listen, "WORKOS_API_HOSTNAME", authKit.Hostname(), "WORKOS_API_PORT", authKit.Port(), "WORKOS_API_HTTPS", "false")
+		line, stop := start(t, `"listening"`, env)
+		var logged struct{ Address string }
+		if err := json.Unmarshal([]byte(line), &logged); err != nil {
+			t.Fatal(err)
+		}
+		found := maps.Clone(env)
+		if !strings.HasPrefix(listen, "unix:") {
+			found["LISTEN_ADDR"] = logged.Address
+		}
+		if _, _, err := runs(t, found, "healthcheck"); err != nil {
+			t.Errorf("%s: healthcheck: got %v, want nil", listen, err)
+		}
+		if _, _, err := runs(t, nil, "healthcheck", "-addr="+found["LISTEN_ADDR"]); err != nil {
+			t.Errorf("%s: healthcheck -addr: got %v, want nil", listen, err)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("%s: serve: got %v, want nil", listen, err)
+		}
+		if _, _, err := runs(t, found, "healthcheck"); err == nil {
+			t.Errorf("%s: healthcheck of a stopped service: got nil", listen)
+		}
+	}
+}
+
+func TestHealthcheckOfSomethingElse(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	address := other.Listener.Addr().String()
+	if _, _, err := runs(t, nil, "healthcheck", "-addr="+address); err == nil || !strings.Contains(err.Error(), "answers 404") {
+		t.Errorf("got %v, want an error with the status", err)
+	}
+}
