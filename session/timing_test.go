@@ -2,137 +2,20 @@ package session
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
 // The tests of this file are about how long things wait. They run in synctest's
 // bubbles, where time passes when everybody waits.
-
-var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
-
-// bubble is a Manager in a bubble. refresh is its AuthKit, as far as refreshes go.
-type bubble struct {
-	*Manager
-	calls   atomic.Int64
-	refresh func(context.Context) error // nil for success
-	tokens  [2]string                   // access tokens of one session: the first expires after 5 minutes, the second an hour later
-	user    string
-}
-
-// Refresh implements Refresher: the second access token, and a refresh token after the one given.
-func (b *bubble) Refresh(ctx context.Context, refreshToken, _ string) (json.RawMessage, error) {
-	b.calls.Add(1)
-	if err := b.refresh(ctx); err != nil {
-		return nil, err
-	}
-	return json.Marshal(map[string]any{"access_token": b.tokens[1], "refresh_token": "after " + refreshToken})
-}
-
-// inProcess answers requests without a network, which has no place in a bubble.
-type inProcess struct{ http.Handler }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	recorder := httptest.NewRecorder()
-	p.ServeHTTP(recorder, r)
-	return recorder.Result(), nil
-}
-
-func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
-	t.Helper()
-	key, err := signingKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := emulator.Config{BaseURL: &url.URL{Scheme: "http", Host: "authkit"}, ClientID: "client_01TEST", APIKey: "sk_test", SigningKey: key}
-	b := &bubble{refresh: refresh}
-	var authKit *emulator.Emulator
-	for i, lifetime := range []time.Duration{5 * time.Minute, 65 * time.Minute} {
-		config.AccessTokenLifetime = lifetime
-		if authKit, err = emulator.New(config); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := authKit.SignIn("zoe@acme.example", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := FromResponse(answer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.tokens[i], b.user = s.AccessToken, s.User.ID
-	}
-	keys := &token.KeySet{URL: "http://authkit/sso/jwks/client_01TEST", Client: &http.Client{Transport: inProcess{authKit}}}
-	b.Manager = New(Config{
-		Cookie:  Cookie{Name: "wos-session"},
-		Seal:    &seal.Iron{Passwords: []string{"0123456789abcdefghijklmnopqrstuv"}},
-		Tokens:  &token.Verifier{Keys: keys, ClientID: "client_01TEST"},
-		AuthKit: b,
-	})
-	t.Cleanup(func() { // otter's goroutines would keep the bubble open
-		b.Wait()
-		b.rotations.turns.StopAllGoroutines()
-		b.rotations.lines.StopAllGoroutines()
-		b.rotations.ended.StopAllGoroutines()
-	})
-	return b
-}
-
-// cookie is a request of the session that expires after 5 minutes, with that refresh token.
-func (b *bubble) cookie(t *testing.T, refreshToken string) http.Header {
-	t.Helper()
-	plaintext := fmt.Sprintf(`{"accessToken":%q,"refreshToken":%q,"user":{"id":%q}}`, b.tokens[0], refreshToken, b.user)
-	sealed, err := b.Seal.Seal([]byte(plaintext))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return http.Header{"Cookie": {"wos-session=" + sealed}}
-}
-
-func (b *bubble) wantCalls(t *testing.T, want int64) {
-	t.Helper()
-	if got := b.calls.Load(); got != want {
-		t.Errorf("got %d calls to AuthKit, want %d", got, want)
-	}
-}
-
-// pass lets time pass.
-func pass(d time.Duration) { <-time.After(d) }
-
-// took fails the test unless as much time has passed since begin.
-func took(t *testing.T, begin time.Time, want time.Duration) {
-	t.Helper()
-	if got := time.Since(begin); got != want {
-		t.Errorf("took %s, want %s", got, want)
-	}
-}
-
-// slow answers after a while, or when the refresh is given up.
-func slow(d time.Duration) func(context.Context) error {
-	return func(ctx context.Context) error {
-		select {
-		case <-time.After(d):
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
 
 func TestAskersWaitFiveSeconds(t *testing.T) {
 	t.Parallel()
@@ -255,7 +138,22 @@ func TestRefreshLimit(t *testing.T) {
 	})
 }
 
-// A refresh that nobody needs yet holds a request up for a second.
+// A refresh that nobody needs yet, but that comes in time.
+func TestRefreshAheadInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(900*time.Millisecond))
+		request := b.cookie(t, "r")
+		pass(4*time.Minute + 10*time.Second)
+		begin := time.Now()
+		if v, err := b.Verify(t.Context(), request, true); err != nil || v.Current == "" {
+			t.Errorf("got %v, %v, want the refreshed session", v, err)
+		}
+		took(t, begin, 900*time.Millisecond)
+	})
+}
+
+// Otherwise it holds a request up for a second.
 func TestRefreshAheadIsWaitedForASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -404,6 +302,67 @@ func TestRefusalReachesWhoLookedBefore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A request that verified a token while another one spent it doesn't have the old
+// cookie remembered: it would never be superseded.
+func TestSpentTokenIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(0))
+		request := b.cookie(t, "r")
+		values, _ := b.Cookie.read(request)
+		o, err := b.open(values[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := b.Verify(t.Context(), request, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.remember(o, v)
+		if b.recall(o.hash, false) != v {
+			t.Error("got nothing remembered before the refresh")
+		}
+		pass(4*time.Minute + 30*time.Second)
+		if v, err := b.Verify(t.Context(), request, true); err != nil || v.Current == "" {
+			t.Fatalf("got %v, %v, want a refresh", v, err)
+		}
+		b.remember(o, v)
+		if b.recall(o.hash, false) != nil {
+			t.Error("got the spent token's session remembered")
+		}
+	})
+}
+
+// An old cookie is forgotten when nobody has sent it for 30 days.
+func TestRotationIsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(0))
+		request := b.cookie(t, "r")
+		left := func() time.Duration {
+			entry, ok := b.rotations.turns.GetEntryQuietly(hashToken("r"))
+			if !ok {
+				t.Fatal("got no rotation")
+			}
+			return entry.ExpiresAfter()
+		}
+		pass(6 * time.Minute)
+		for range 2 {
+			if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" {
+				t.Errorf("got %v, %v, want the refreshed session", v, err)
+			}
+			if got := left(); got != 720*time.Hour {
+				t.Errorf("got %s until it is forgotten, want 720h", got)
+			}
+			pass(time.Minute)
+			if got := left(); got != 719*time.Hour+59*time.Minute {
+				t.Errorf("got %s a minute later, want 719h59m", got)
+			}
+		}
+		b.wantCalls(t, 1)
+	})
 }
 
 func TestMemoriesAreBounded(t *testing.T) {

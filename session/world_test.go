@@ -1,24 +1,17 @@
 package session_test
 
 import (
-	"bytes"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
@@ -186,6 +179,17 @@ func (w *world) refreshed(t testing.TB, sealed string) string {
 	return v.Current
 }
 
+// ahead is a request whose answer can carry a cookie, and what a later one gets. It
+// doesn't wait for longer than a second, which a busy machine may need for a refresh.
+func (w *world) ahead(t testing.TB, sealed string) *session.Verified {
+	t.Helper()
+	if _, err := w.Verify(t.Context(), cookies(sealed), true); err != nil {
+		t.Fatal(err)
+	}
+	w.Wait()
+	return w.valid(t, sealed)
+}
+
 // refreshes is how often AuthKit itself was asked for a refresh.
 func (w *world) refreshes() int { return w.authKit.Calls()["authenticate.refresh_token"] }
 
@@ -241,164 +245,4 @@ func (w *world) refreshOutside(t testing.TB, sealed string) string {
 		t.Fatal(err)
 	}
 	return w.seal(t, json.RawMessage(plaintext))
-}
-
-// claims are those of an access token.
-func claims(t testing.TB, raw string) map[string]any {
-	t.Helper()
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c map[string]any
-	if err := json.Unmarshal(payload, &c); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// resign returns a cookie's session with an access token whose claims are changed, signed
-// with key under the id of AuthKit's key.
-func (w *world) resign(t testing.TB, sealed string, key *rsa.PrivateKey, change map[string]any) string {
-	t.Helper()
-	s := w.open(t, sealed)
-	c := claims(t, s.AccessToken)
-	maps.Copy(c, change)
-	payload, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.withAccessToken(t, s, sign(t, key, keyID(t, signingKey()), payload))
-}
-
-// withAccessToken seals a session with another access token.
-func (w *world) withAccessToken(t testing.TB, s *session.Session, accessToken string) string {
-	t.Helper()
-	plaintext, err := s.JSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var fields map[string]any
-	if err := json.Unmarshal(plaintext, &fields); err != nil {
-		t.Fatal(err)
-	}
-	fields["accessToken"] = accessToken
-	return w.seal(t, fields)
-}
-
-func keyID(t testing.TB, key *rsa.PrivateKey) string {
-	t.Helper()
-	public := jose.JSONWebKey{Key: key.Public()}
-	thumbprint, err := public.Thumbprint(crypto.SHA256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.RawURLEncoding.EncodeToString(thumbprint)
-}
-
-func sign(t testing.TB, key *rsa.PrivateKey, kid string, payload []byte) string {
-	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compact, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compact
-}
-
-// front stands before the emulator and answers in its place where a test says so.
-type front struct {
-	*emulator.Emulator
-	mu      sync.Mutex
-	answers map[string]http.HandlerFunc // by path
-	bodies  []string                    // of the requests for authenticate
-}
-
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	f.mu.Lock()
-	if r.URL.Path == authenticate {
-		f.bodies = append(f.bodies, string(body))
-	}
-	answer := f.answers[r.URL.Path]
-	f.mu.Unlock()
-	if answer == nil {
-		answer = f.Emulator.ServeHTTP
-	}
-	answer(w, r)
-}
-
-// asked is how often authenticate was asked, answered by the emulator or not.
-func (f *front) asked() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.bodies)
-}
-
-func (f *front) wantAsked(t testing.TB, want int) {
-	t.Helper()
-	if got := f.asked(); got != want {
-		t.Errorf("got %d requests for a refresh, want %d", got, want)
-	}
-}
-
-// answer sets who answers a path; nil is the emulator.
-func (f *front) answer(path string, h http.HandlerFunc) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.answers[path] = h
-}
-
-// hang makes refreshes wait until release is called, for the emulator to answer then.
-func (f *front) hang(t testing.TB) (asked <-chan struct{}, release func()) {
-	t.Helper()
-	begun, released := make(chan struct{}, 1), make(chan struct{})
-	f.answer(authenticate, func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case begun <- struct{}{}:
-		default:
-		}
-		<-released
-		f.Emulator.ServeHTTP(w, r)
-	})
-	release = sync.OnceFunc(func() { close(released) })
-	t.Cleanup(release)
-	return begun, release
-}
-
-// status answers with a status, a body, and headers given as name, value.
-func status(code int, body string, headers ...string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		for i := 0; i < len(headers); i += 2 {
-			w.Header().Set(headers[i], headers[i+1])
-		}
-		w.WriteHeader(code)
-		_, _ = io.WriteString(w, body)
-	}
-}
-
-// logs is what was logged.
-type logs struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

@@ -135,7 +135,7 @@ func (h *Handler) allow(q *question, v *session.Verified) *decision {
 	switch {
 	case q.profile == forwardAuth && q.client.document():
 		if h.renew(renewal{cookie: v.Sent}, 1) {
-			d.status, d.location = http.StatusSeeOther, q.url
+			d.status, d.location = http.StatusSeeOther, q.url()
 		} else {
 			d.note = "cookie_not_stored: the browser still sends an old session cookie"
 		}
@@ -149,7 +149,7 @@ func (h *Handler) allow(q *question, v *session.Verified) *decision {
 // back sends a browser that nginx has refused, but that has a good session by
 // now, to the URL that it wanted, with every cookie line.
 func (h *Handler) back(q *question, v *session.Verified) *decision {
-	d := &decision{status: http.StatusSeeOther, location: q.url}
+	d := &decision{status: http.StatusSeeOther, location: q.url()}
 	if v.Current != "" {
 		lines, err := h.Cookie.SetLines(v.Current, q.header)
 		if err != nil {
@@ -158,7 +158,7 @@ func (h *Handler) back(q *question, v *session.Verified) *decision {
 		d.cookies = lines
 	}
 	switch {
-	case !h.renew(renewal{cookie: v.Sent, session: v.Identity.SessionID, url: sha256.Sum256([]byte(q.url))}, 2):
+	case !h.renew(renewal{cookie: v.Sent, session: v.Identity.SessionID, url: sha256.Sum256([]byte(q.url()))}, 2):
 		return deny(http.StatusForbidden, ReasonMisconfigured,
 			"the session is good here and was refused at auth_request: does its location pass the Cookie header on?")
 	case safe(q.client.method):
@@ -249,10 +249,10 @@ func (h *Handler) loginURL(q *question, organizationID string) string {
 	var back string
 	switch {
 	case q.profile == bare:
-	case q.client.document() && len(q.url) <= maxReturnURL:
-		back = q.url
+	case q.client.document() && len(q.url()) <= maxReturnURL:
+		back = q.url()
 	case q.client.document():
-		if page, ok := h.Site.ReturnURL(q.url); ok { // without the query
+		if page, ok := h.Site.ReturnURL(q.url()); ok { // without the query
 			back = page
 		}
 	default:

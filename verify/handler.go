@@ -99,8 +99,11 @@ type question struct {
 	header       http.Header
 	original     original // empty for bare
 	client       client
-	url          string // of the original request; empty for bare
+	scheme       string // of the original request's URL, the site's; empty for bare
 }
+
+// url is what the browser asked for, byte for byte but for the host's spelling.
+func (q *question) url() string { return q.scheme + "://" + q.original.host.String() + q.original.uri }
 
 // Bare answers /verify with the profile of the configured gateway.
 func (h *Handler) Bare(w http.ResponseWriter, r *http.Request) {
@@ -173,7 +176,7 @@ func (h *Handler) admit(r *http.Request, q *question) *decision {
 		return deny(badRequestStatus(q.profile), ReasonBadRequest, err.Error())
 	}
 	q.client = classify(r.Header, q.original.method)
-	q.url = h.Site.Scheme() + "://" + q.original.host.String() + q.original.uri
+	q.scheme = h.Site.Scheme()
 	return nil
 }
 

@@ -80,23 +80,26 @@ func list(members []string) string {
 	case 0:
 		return ""
 	case 1:
-		return escape(members[0], ",%")
+		return escape(members[0], true)
 	}
 	encoded := make([]string, len(members))
 	for i, member := range members {
-		encoded[i] = escape(member, ",%")
+		encoded[i] = escape(member, true)
 	}
 	return strings.Join(encoded, ",")
 }
 
 // encode percent-encodes % and every byte outside 0x20-0x7E.
-func encode(s string) string { return escape(s, "%") }
+func encode(s string) string { return escape(s, false) }
 
-func escape(s, reserved string) string {
-	plain := func(c byte) bool { return c >= 0x20 && c <= 0x7e && strings.IndexByte(reserved, c) < 0 }
+func plain(c byte, inList bool) bool {
+	return c >= 0x20 && c <= 0x7e && c != '%' && !(inList && c == ',')
+}
+
+func escape(s string, inList bool) string {
 	n := 0
 	for i := range len(s) {
-		if !plain(s[i]) {
+		if !plain(s[i], inList) {
 			n++
 		}
 	}
@@ -106,7 +109,7 @@ func escape(s, reserved string) string {
 	const digits = "0123456789ABCDEF"
 	b := make([]byte, 0, len(s)+2*n)
 	for i := range len(s) {
-		if c := s[i]; plain(c) {
+		if c := s[i]; plain(c, inList) {
 			b = append(b, c)
 		} else {
 			b = append(b, '%', digits[c>>4], digits[c&15])

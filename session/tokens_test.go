@@ -1,0 +1,85 @@
+package session_test
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+// claims are those of an access token.
+func claims(t testing.TB, raw string) map[string]any {
+	t.Helper()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c map[string]any
+	if err := json.Unmarshal(payload, &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// resign returns a cookie's session with an access token whose claims are changed, signed
+// with key under the id of AuthKit's key.
+func (w *world) resign(t testing.TB, sealed string, key *rsa.PrivateKey, change map[string]any) string {
+	t.Helper()
+	s := w.open(t, sealed)
+	c := claims(t, s.AccessToken)
+	maps.Copy(c, change)
+	payload, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.withAccessToken(t, s, sign(t, key, keyID(t, signingKey()), payload))
+}
+
+// withAccessToken seals a session with another access token.
+func (w *world) withAccessToken(t testing.TB, s *session.Session, accessToken string) string {
+	t.Helper()
+	plaintext, err := s.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(plaintext, &fields); err != nil {
+		t.Fatal(err)
+	}
+	fields["accessToken"] = accessToken
+	return w.seal(t, fields)
+}
+
+func keyID(t testing.TB, key *rsa.PrivateKey) string {
+	t.Helper()
+	public := jose.JSONWebKey{Key: key.Public()}
+	thumbprint, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(thumbprint)
+}
+
+func sign(t testing.TB, key *rsa.PrivateKey, kid string, payload []byte) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compact
+}
