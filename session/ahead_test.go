@@ -118,7 +118,7 @@ func TestRefreshedJustNowIsValid(t *testing.T) {
 	sealed := w.signIn(t, zoe, "")
 	next := w.refreshed(t, sealed)
 	w.wantRefreshes(t, 1)
-	if w.valid(t, next) != w.valid(t, next) {
+	if first, second := w.valid(t, next), w.valid(t, next); first != second {
 		t.Error("got another *Verified the second time, want the remembered one")
 	}
 	if got := w.log.String(); !strings.Contains(got, `"level":"warn"`) || !strings.Contains(got, "check the clock") {
