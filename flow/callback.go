@@ -99,7 +99,7 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request, s state, sealedSta
 	}
 	addLines(w, lines)
 	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
-	f.Log.Info().Str("event", "sign_in").Str("subject", id.Subject).Str("session", id.SessionID).
+	f.Log.Info().Str("event", "sign_in").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).
 		Str("organization", id.OrganizationID).Str("impersonator", id.Impersonator).Msg("signed in")
 	f.arrive(w, r, s)
 }

@@ -44,7 +44,7 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
 		show(w, r, f.signedOutPage())
 		return
 	}
-	f.Log.Info().Str("event", "sign_out").Str("subject", id.Subject).Str("session", id.SessionID).Msg("signed out")
+	f.Log.Info().Str("event", "sign_out").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).Msg("signed out")
 	location, err := f.AuthKit.LogoutURL(id.SessionID, f.LogoutReturnURL)
 	if err != nil {
 		f.Log.Error().Str("event", "sign_out").Err(err).Msg("no logout URL")

@@ -138,6 +138,14 @@ func TestStopWaitsForRefreshes(t *testing.T) {
 	}
 	s.stop()
 	s.untilClosed(t)
+	for range 1000 { // long enough for a Serve that doesn't wait to return
+		select {
+		case err := <-s.done:
+			t.Fatalf("Serve returned, with %v, while a refresh was under way", err)
+		default:
+			s.untilClosed(t)
+		}
+	}
 	close(release)
 	if err := <-s.done; err != nil {
 		t.Errorf("Serve: got %v, want nil", err)

@@ -2,6 +2,8 @@ package session
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -179,6 +181,16 @@ type Identity struct {
 	Entitlements   []string
 	Impersonator   string // who is really there, empty without impersonation
 	AccessToken    string // empty unless asked for
+}
+
+// SessionHash names the session in log lines of decisions without giving its id
+// away; the audit lines have both. Empty where there is no id.
+func (i Identity) SessionHash() string {
+	if i.SessionID == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(i.SessionID))
+	return hex.EncodeToString(sum[:6])
 }
 
 func identityOf(s *Session, c *token.Claims) Identity {

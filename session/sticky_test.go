@@ -66,3 +66,22 @@ func TestRefreshTokenThatStays(t *testing.T) {
 		current = next
 	}
 }
+
+// The rule of 30 s holds there too, else a clock that is ahead would have AuthKit asked for ever.
+func TestRefreshTokenThatStaysJustNow(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *options) {
+		now := o.emulator.Now
+		o.emulator.Now = func() time.Time { return now().Add(-time.Hour) }
+	})
+	w.authKit.answer(authenticate, sticky(w.authKit.Emulator))
+	sealed := w.signIn(t, zoe, "")
+	next := w.refreshed(t, sealed)
+	w.clock.advance(29 * time.Second)
+	w.valid(t, next)
+	w.valid(t, sealed)
+	w.authKit.wantAsked(t, 1)
+	w.clock.advance(time.Second)
+	w.refreshed(t, next)
+	w.authKit.wantAsked(t, 2)
+}

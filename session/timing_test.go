@@ -378,4 +378,12 @@ func TestMemoriesAreBounded(t *testing.T) {
 			t.Errorf("%s: got %d entries at most, want %d", name, got[0], got[1])
 		}
 	}
+	var u run
+	for i := range 1000 {
+		u.see(3, time.Unix(int64(i), 0))
+		u.see(2, time.Unix(int64(i), 0))
+	}
+	if len(u.seen) != 1 || !u.seen[0].at.Equal(time.Unix(0, 0)) {
+		t.Errorf("got %d sightings of one cookie, want the first alone", len(u.seen))
+	}
 }

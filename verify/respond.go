@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"math"
 	"net/http"
 	"strconv"
@@ -128,7 +126,7 @@ func (h *Handler) log(q *question, d *decision, id string) {
 		e.Str("note", d.note)
 	}
 	if d.identity != nil {
-		e.Str("subject", d.identity.Subject).Str("session", sessionHash(d.identity.SessionID))
+		e.Str("subject", d.identity.Subject).Str("session_hash", d.identity.SessionHash())
 	}
 	if gateway := first(q.header, "X-Request-Id"); gateway != "" {
 		e.Str("gateway_request_id", cut(gateway, 128))
@@ -146,12 +144,6 @@ func outcome(d *decision) string {
 		return "sent back with a new cookie"
 	}
 	return "allowed"
-}
-
-// sessionHash names a session in the log without giving its id away.
-func sessionHash(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:6])
 }
 
 func cut(s string, n int) string { return s[:min(len(s), n)] }

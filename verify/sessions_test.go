@@ -15,6 +15,7 @@ import (
 type fakeSessions struct {
 	state string
 	asked int
+	ahead bool // as it was asked last
 }
 
 // The secrets of the fake sessions. None may ever be in a log.
@@ -40,6 +41,7 @@ var odd = session.Identity{
 // Verify is the one method of the interface Sessions.
 func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*session.Verified, error) {
 	f.asked++
+	f.ahead = ahead
 	switch f.state {
 	case "good":
 		return &session.Verified{Identity: ada}, nil

@@ -159,6 +159,9 @@ func (s *stage) checkAlways(q *http.Request, w *httptest.ResponseRecorder) {
 	if cookies := h["Set-Cookie"]; w.Code >= 400 && len(cookies) > 0 && h.Get("X-Auth-Reason") != "session_ended" {
 		s.t.Errorf("status %d, %s: got Set-Cookie %q", w.Code, h.Get("X-Auth-Reason"), cookies)
 	}
+	if s.sessions.state == "due" && s.sessions.ahead && !has(h, "Set-Cookie") {
+		s.t.Error("got a refresh ahead of time, and no new cookie")
+	}
 	if early := []string{"untrusted_proxy", "bad_request", "wrong_host"}; slices.Contains(early, h.Get("X-Auth-Reason")) && s.sessions.asked > 0 {
 		s.t.Errorf("%s: got a look at the session", h.Get("X-Auth-Reason"))
 	}
