@@ -107,7 +107,7 @@ func (m *Manager) exchange(ctx context.Context, o *opened, c *token.Claims) (str
 		line: lineOf(c), spent: o.token, next: hashToken(next.RefreshToken), sealed: sealed, issued: claims.IssuedAt,
 	}, m.Now())
 	m.remembered.Invalidate(o.hash)
-	m.Log.Info().Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Msg("session refreshed")
+	m.Log.Info().Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).Msg("session refreshed")
 	return sealed, nil
 }
 
@@ -123,7 +123,7 @@ func (m *Manager) refused(spent tokenHash, c *token.Claims, err error) error {
 	}
 	if errors.Is(err, ErrInvalidGrant) {
 		m.rotations.refuse(spent)
-		m.Log.Info().Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).
+		m.Log.Info().Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).
 			Msg("AuthKit refused the refresh token: the session has ended")
 		return fmt.Errorf("%w: %w", ErrEnded, err)
 	}
@@ -136,7 +136,7 @@ func (m *Manager) refused(spent tokenHash, c *token.Claims, err error) error {
 	if outage.Refused {
 		line = m.Log.Error()
 	}
-	line.Str("event", "refresh").Str("session", c.SessionID).Int("status", outage.Status).Str("code", outage.Code).
+	line.Str("event", "refresh").Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).Int("status", outage.Status).Str("code", outage.Code).
 		Err(outage.Err).Msg("AuthKit can't refresh sessions now; sessions are kept")
 	return outage
 }
@@ -144,7 +144,7 @@ func (m *Manager) refused(spent tokenHash, c *token.Claims, err error) error {
 // lost reports an answer of AuthKit's that is no session. The token is spent.
 func (m *Manager) lost(spent tokenHash, c *token.Claims, err error) error {
 	m.rotations.hold(spent, m.Now().Add(backOff))
-	m.Log.Error().Str("event", "refresh").Str("session", c.SessionID).Err(err).
+	m.Log.Error().Str("event", "refresh").Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).Err(err).
 		Msg("AuthKit answered a refresh with something that is no session")
 	return &Outage{Err: err}
 }

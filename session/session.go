@@ -185,11 +185,13 @@ type Identity struct {
 
 // SessionHash names the session in log lines of decisions without giving its id
 // away; the audit lines have both. Empty where there is no id.
-func (i Identity) SessionHash() string {
-	if i.SessionID == "" {
+func (i Identity) SessionHash() string { return hashSession(i.SessionID) }
+
+func hashSession(id string) string {
+	if id == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(i.SessionID))
+	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:6])
 }
 
