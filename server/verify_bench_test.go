@@ -29,7 +29,6 @@ import (
 const clientProcess = "AUTHKIT_BENCHMARK_CLIENT"
 
 // benchmarkHeader is what Traefik asks with for a browser's fetch.
-
 const benchmarkHeader = "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Host: localhost:3000\nX-Forwarded-Method: GET\nX-Forwarded-Port: 3000\n" +
 	"X-Forwarded-Proto: http\nX-Forwarded-Server: gateway\nX-Forwarded-Uri: /api/reports?year=2026&page=2\nX-Real-Ip: 192.0.2.7\n" +
 	"Accept: application/json\nAccept-Encoding: gzip, br\nAccept-Language: en\nReferer: http://localhost:3000/reports\n" +

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -198,6 +200,42 @@ func TestOldCookieGoesToTheLatestSession(t *testing.T) {
 	}
 	if got := w.refreshed(t, here); got == latest { // not exchanged yet: judged by its own token
 		t.Error("got the sibling's session, want one of its own")
+	}
+}
+
+// An answer that was long on its way doesn't replace a later token.
+func TestLateAnswerIsNotTheLatestSession(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *options) { o.emulator.GraceWindow = time.Minute })
+	old := w.signIn(t, zoe, "")
+	sibling := w.refreshOutside(t, old)
+	w.clock.advance(30 * time.Second)
+	other := w.refreshOutside(t, old)
+	w.clock.advance(time.Hour)
+
+	answered, release := make(chan struct{}), make(chan struct{})
+	w.authKit.answer(authenticate, func(rw http.ResponseWriter, r *http.Request) {
+		recorder := httptest.NewRecorder()
+		w.authKit.Emulator.ServeHTTP(recorder, r)
+		close(answered)
+		<-release
+		_, _ = rw.Write(recorder.Body.Bytes())
+	})
+	late := make(chan struct{})
+	go func() {
+		defer close(late)
+		if v, err := w.Verify(t.Context(), cookies(sibling), false); err != nil || v.Current == "" {
+			t.Errorf("got %v, want a refreshed session", err)
+		}
+	}()
+	<-answered
+	w.authKit.answer(authenticate, nil)
+	w.clock.advance(time.Second)
+	latest := w.refreshed(t, other)
+	close(release)
+	<-late
+	if got := w.refreshed(t, sibling); got != latest {
+		t.Error("got the earlier token's session, want the latest")
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 const originalAdmin = "X-Original-Method: GET\nX-Original-URL: https://app.example.com/admin\n"
 
-// question builds forwarded headers with one of them in another spelling.
+// forwarded returns the forwarded headers with another line for one of them, or none.
 func forwarded(changed, line string) string {
 	var b strings.Builder
 	for each := range strings.Lines(forwardedReports) {

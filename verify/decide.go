@@ -249,11 +249,9 @@ func (h *Handler) loginURL(q *question, organizationID string) string {
 	var back string
 	switch {
 	case q.profile == bare:
-	case q.client.document() && len(q.url()) <= maxReturnURL:
-		back = q.url()
 	case q.client.document():
-		if page, ok := h.Site.ReturnURL(q.url()); ok { // without the query
-			back = page
+		if back = q.url(); len(back) > maxReturnURL {
+			back, _ = h.Site.ReturnURL(back) // without the query
 		}
 	default:
 		for _, name := range []string{"Hx-Current-Url", "Referer"} {
