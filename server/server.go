@@ -141,8 +141,8 @@ func anyMethodAtVerify(next http.Handler) http.Handler {
 // says that it can judge sessions: the key set has been fetched once, and it isn't
 // stopping.
 func (s *Server) health(r chi.Router) {
-	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { status(w, http.StatusOK, "ok") })
-	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { status(w, http.StatusOK, "ok") })
+	r.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 		switch {
 		case s.stopping.Load():
 			status(w, http.StatusServiceUnavailable, "stopping")
