@@ -28,6 +28,8 @@ const (
 var service string
 
 func TestMain(m *testing.M) {
+	// Each httptest.Server.Close closes its idle connections, and breaks what another test is sending.
+	http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport}
 	lastPort.Store(firstPort + rand.Int32N(10_000)) // another run of these tests has others
 	os.Exit(buildAndRun(m))
 }
