@@ -151,8 +151,11 @@ func TestPortInUse(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", tt.address)
+			if err != nil && strings.HasPrefix(tt.address, "[::1]") {
+				t.Skip("this machine has no IPv6, so nothing can take its port:", err)
+			}
 			if err != nil {
-				t.Skip("this machine has no such address:", err)
+				t.Fatal(err)
 			}
 			defer taken.Close()
 			err = Run(t.Context(), tt.options(portOf(taken)), func(Addresses) error {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// maxReturnURL is the longest return URL in bytes; of a longer one only origin and path are kept.
-const maxReturnURL = 2048
+// MaxReturnURL is the longest return URL in bytes; of a longer one only origin and path are kept.
+const MaxReturnURL = 2048
 
 // ReturnURL checks where a sign-in is to lead and returns it as an absolute
 // URL, made anew from its parts with path and query as they were; a fragment is
@@ -38,10 +38,10 @@ func (s *Site) ReturnURL(raw string) (string, bool) {
 
 // join adds the query where the whole stays short enough.
 func join(base, query string) (string, bool) {
-	if query != "" && len(base)+1+len(query) <= maxReturnURL {
+	if query != "" && len(base)+1+len(query) <= MaxReturnURL {
 		return base + "?" + query, true
 	}
-	if len(base) > maxReturnURL {
+	if len(base) > MaxReturnURL {
 		return "", false
 	}
 	return base, true

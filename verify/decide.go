@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 // Reasons for a denial, as X-Auth-Reason tells them.
@@ -240,9 +241,6 @@ func (h *Handler) askSignIn(q *question, reason string, err error, organizationI
 	return d
 }
 
-// maxReturnURL is the longest return URL, in bytes, that sign-in keeps whole.
-const maxReturnURL = 2048
-
 // loginURL is where to sign in and come back: to the page itself if it is one,
 // else to the page that the request came from. Never to an API's URL.
 func (h *Handler) loginURL(q *question, organizationID string) string {
@@ -250,7 +248,7 @@ func (h *Handler) loginURL(q *question, organizationID string) string {
 	switch {
 	case q.profile == bare:
 	case q.client.document():
-		if back = q.url(); len(back) > maxReturnURL {
+		if back = q.url(); len(back) > site.MaxReturnURL {
 			back, _ = h.Site.ReturnURL(back) // without the query
 		}
 	default:
