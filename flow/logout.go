@@ -36,7 +36,7 @@ func (f *Flow) logout(w http.ResponseWriter, r *http.Request) {
 // which ends it there and in its hosted pages. An expired session is signed out
 // like any other.
 func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
-	id, ok := f.Sessions.End(r.Header)
+	id, ok := f.Sessions.End(r.Context(), r.Header)
 	addLines(w, f.Sessions.Cookie.ClearLines(r.Header))
 	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
 	f.clearTrail(w, r)

@@ -135,7 +135,7 @@ func (w *world) startService(t testing.TB, s settings) {
 	}
 	keys := &token.KeySet{URL: client.KeySetURL(), Client: &http.Client{Transport: w.net}, Now: w.clock.Now}
 	w.iron.Now = w.clock.Now
-	sessions := session.New(session.Config{
+	sessions, err := session.New(session.Config{
 		Cookie: session.Cookie{
 			Name: "wos-session", Domain: s.cookieDomain, MaxAge: 34560000,
 			SameSite: http.SameSiteLaxMode, Secure: place.Scheme() == "https",
@@ -144,6 +144,9 @@ func (w *world) startService(t testing.TB, s settings) {
 		Tokens:  &token.Verifier{Keys: keys, ClientID: "client_01", Issuers: s.issuers, Now: w.clock.Now},
 		AuthKit: client, Log: log, Now: w.clock.Now,
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Flow, err = New(Config{
 		Site: place, Sessions: sessions, AuthKit: client, Passwords: s.passwords,
 		DefaultReturn: s.defaultReturn, LogoutReturnURL: signedOut, Log: log, Now: w.clock.Now,

@@ -47,7 +47,7 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 		passwords = append(passwords, previous)
 	}
 	s := &Server{config: c, log: log, site: protected, keys: &token.KeySet{URL: client.KeySetURL()}}
-	s.sessions = session.New(session.Config{
+	s.sessions, err = session.New(session.Config{
 		Cookie: session.Cookie{
 			Name: c.CookieName, Domain: c.CookieDomain, MaxAge: int(c.CookieMaxAge / time.Second),
 			SameSite: c.CookieSameSite, Secure: c.CookieSecure(),
@@ -58,6 +58,9 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 		KeepAccessToken: c.IdentityHeaders.AccessToken,
 		Log:             log,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("server: sessions: %w", err)
+	}
 	s.flow, err = flow.New(flow.Config{
 		Site: protected, Sessions: s.sessions, AuthKit: client, Passwords: passwords,
 		DefaultReturn: optional(c.DefaultReturnURL), LogoutReturnURL: optional(c.LogoutReturnURL), Log: log,

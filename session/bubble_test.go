@@ -73,17 +73,20 @@ func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
 		b.tokens[i], b.user = s.AccessToken, s.User.ID
 	}
 	keys := &token.KeySet{URL: "http://authkit/sso/jwks/client_01TEST", Client: &http.Client{Transport: inProcess{authKit}}}
-	b.Manager = New(Config{
+	b.Manager, err = New(Config{
 		Cookie:  Cookie{Name: "wos-session"},
 		Seal:    &seal.Iron{Passwords: []string{"0123456789abcdefghijklmnopqrstuv"}},
 		Tokens:  &token.Verifier{Keys: keys, ClientID: "client_01TEST"},
 		AuthKit: b,
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { // otter's goroutines would keep the bubble open
 		b.Wait()
 		b.rotations.turns.StopAllGoroutines()
 		b.rotations.lines.StopAllGoroutines()
-		b.rotations.ended.StopAllGoroutines()
+		b.marks.byKey.StopAllGoroutines()
 	})
 	return b
 }

@@ -15,10 +15,12 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
-// maxRemembered bounds the verified sessions in memory, at about 1 KB each.
-const maxRemembered = 100_000
+const (
+	maxRemembered      = 100_000
+	maxRememberedBytes = 100 << 20
+)
 
-// Config is what a Manager works with. Log and Now may be zero; the rest must be set.
+// Config is what a Manager works with.
 type Config struct {
 	Cookie  Cookie
 	Seal    *seal.Iron
@@ -26,8 +28,16 @@ type Config struct {
 	AuthKit Refresher
 	// KeepAccessToken puts the access token into identities.
 	KeepAccessToken bool
-	Log             zerolog.Logger
-	Now             func() time.Time // nil: time.Now
+	// RotationTTL is how long a rotation is remembered after it was last used. 0
+	// means 30 days.
+	RotationTTL time.Duration
+	// Store and Bus connect replicas; both nil: this process is alone. Passwords seal
+	// what is put there: the first one seals, all of them open.
+	Store     Store
+	Bus       Bus
+	Passwords []string
+	Log       zerolog.Logger   // may be zero
+	Now       func() time.Time // nil: time.Now
 }
 
 // Manager answers what session a request has. It is safe for concurrent use.
@@ -35,7 +45,10 @@ type Manager struct {
 	Config
 	remembered *otter.Cache[valueHash, *Verified]
 	rotations  *rotations
+	marks      *marks
+	shared     *shared
 	flights    *flights
+	backoff    backoff
 }
 
 // valueHash stands for a session cookie's value.
@@ -55,17 +68,28 @@ func hashValue(sealed string) (hash valueHash) {
 	return hash
 }
 
-// New makes a Manager with empty memories.
-func New(c Config) *Manager {
+// New makes a Manager with empty memories. With a Store, have Run run. The error is
+// that of an empty password.
+func New(c Config) (*Manager, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Manager{
-		Config:     c,
-		remembered: otter.Must(&otter.Options[valueHash, *Verified]{MaximumSize: maxRemembered}),
-		rotations:  newRotations(),
-		flights:    newFlights(),
+	if c.RotationTTL == 0 {
+		c.RotationTTL = 30 * 24 * time.Hour
 	}
+	m := &Manager{
+		Config: c,
+		remembered: otter.Must(&otter.Options[valueHash, *Verified]{
+			MaximumWeight: maxRememberedBytes,
+			Weigher:       func(_ valueHash, v *Verified) uint32 { return max(maxRememberedBytes/maxRemembered, v.size()) },
+		}),
+		rotations: newRotations(c.RotationTTL),
+		marks:     newMarks(c.RotationTTL),
+		flights:   newFlights(),
+	}
+	var err error
+	m.shared, err = newShared(c, m.rotations, m.marks)
+	return m, err
 }
 
 // Verified is a session whose seal, signature and age are good. It is shared
@@ -80,8 +104,22 @@ type Verified struct {
 
 	line    lineKey
 	arrived bool      // a request has brought its own cookie, not only an older one
+	issued  time.Time // of the access token
+	made    time.Time // when a refresh here brought it, zero if it came from outside
 	expires time.Time // when the access token has to be looked at again
 	renewAt time.Time // from when an answer that can carry a cookie refreshes
+}
+
+// size is about what a remembered session takes in memory.
+func (v *Verified) size() uint32 {
+	i := &v.Identity
+	size := 900 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken)
+	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements} {
+		for _, item := range list {
+			size += 16 + len(item)
+		}
+	}
+	return uint32(size)
 }
 
 // Verify returns the session that a request's cookie stands for. ahead says that
@@ -102,15 +140,16 @@ func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (
 		return nil, err
 	}
 	o.arrived = true
-	now := m.Now()
-	p := m.rotations.find(o.token, sealed, now)
+	p := m.look(ctx, o, false)
 	if p.superseded {
 		return nil, ErrSuperseded
 	}
-	m.rotations.arrived(o.token, now)
+	if m.rotations.arrived(o.token, m.Now()) {
+		m.shared.saveLineOf(ctx, o.token)
+	}
 	var v *Verified
 	if p.current != "" {
-		v, err = m.follow(ctx, p.current, ahead)
+		v, err = m.follow(ctx, p.current, ahead, false)
 	} else {
 		v, err = m.judge(ctx, o, p, ahead)
 	}
@@ -122,15 +161,33 @@ func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (
 	return &stale, nil
 }
 
-// follow returns the session that a request's older cookie became.
-func (m *Manager) follow(ctx context.Context, sealed string, ahead bool) (*Verified, error) {
+// look returns what is known of a session's refresh token, here and, at most once
+// in a second unless now is set, by the other replicas.
+func (m *Manager) look(ctx context.Context, o *opened, now bool) place {
+	certain := true
+	if m.Store != nil {
+		if claims, err := token.Decode(o.AccessToken); err == nil {
+			id := identityOf(o.Session, claims)
+			certain = m.shared.look(ctx, o, lineOf(claims), &id, now)
+		}
+	}
+	p := m.rotations.find(o.token, o.sealed, m.Now())
+	p.uncertain = !certain
+	return p
+}
+
+// follow returns the session that a request's older cookie became. fresh says that
+// it was refreshed for this very request, and isn't to be refreshed again.
+func (m *Manager) follow(ctx context.Context, sealed string, ahead, fresh bool) (*Verified, error) {
 	v := m.recall(hashValue(sealed), ahead)
 	if v == nil {
 		o, err := m.open(sealed)
 		if err != nil {
 			return nil, err
 		}
-		if v, err = m.judge(ctx, o, m.rotations.find(o.token, sealed, m.Now()), ahead); err != nil {
+		p := m.rotations.find(o.token, sealed, m.Now())
+		p.fresh = fresh
+		if v, err = m.judge(ctx, o, p, ahead); err != nil {
 			return nil, err
 		}
 	}
@@ -152,7 +209,7 @@ func (m *Manager) recall(hash valueHash, ahead bool) *Verified {
 	if ahead {
 		limit = v.renewAt
 	}
-	if !m.Now().Before(limit) || m.rotations.hasEnded(v.line) {
+	if !m.Now().Before(limit) || m.marks.judge(&v.Identity, v.line, v.issued, v.made) != untouched {
 		return nil
 	}
 	return v
@@ -172,28 +229,35 @@ func (m *Manager) judge(ctx context.Context, o *opened, p place, ahead bool) (*V
 	if claims.Subject != o.User.ID {
 		return nil, fmt.Errorf("%w: access token of another user than the sealed one", ErrBad)
 	}
-	if m.rotations.hasEnded(lineOf(claims)) {
+	now := m.Now()
+	v := m.verified(o, claims, p, now)
+	said := m.marks.judge(&v.Identity, v.line, v.issued, v.made)
+	if said == ended {
 		return nil, ErrEnded
 	}
-	now := m.Now()
-	fresh := now.Sub(p.made) < justRefreshed
+	fresh := p.fresh || now.Sub(p.made) < justRefreshed
 	expired := errors.Is(err, token.ErrExpired)
 	if expired && fresh {
 		m.Log.Warn().Time("expires", claims.ExpiresAt).Time("now", now).
 			Msg("a token that was refreshed just now has expired by this machine's clock: check the clock")
 		err = nil
 	}
-	if err != nil && (expired || unknownKey && !fresh) {
+	switch {
+	case said == outdated && p.fresh:
+		return nil, &Outage{RetryAfter: backOff, Err: errors.New("AuthKit's news arrived during the refresh")}
+	case said == outdated && err == nil, expired && !fresh, unknownKey && !fresh:
 		return m.renew(ctx, o, claims, p, askerWait)
 	}
 	if err != nil {
 		return nil, tokenError(err)
 	}
-	v := m.verified(o, claims, p, now)
 	if ahead && !now.Before(v.renewAt) && m.canRefresh(o, p, now) == nil {
 		if renewed, err := m.renew(ctx, o, claims, p, aheadWait); err == nil {
 			return renewed, nil
 		}
+	}
+	if o.arrived && m.rotations.meet(v.line, o.token, o.sealed, v.issued, now) {
+		m.shared.saveLine(ctx, v.line, now)
 	}
 	m.remember(o, v)
 	return v, nil
@@ -211,10 +275,13 @@ func tokenError(err error) error {
 	}
 }
 
-func lineOf(c *token.Claims) lineKey { return lineKey{c.Subject, c.SessionID} }
+func lineOf(c *token.Claims) lineKey { return lineKey{Subject: c.Subject, SID: c.SessionID} }
 
 func (m *Manager) verified(o *opened, c *token.Claims, p place, now time.Time) *Verified {
-	v := &Verified{Identity: identityOf(o.Session, c), line: lineOf(c), arrived: o.arrived, expires: c.ExpiresAt}
+	v := &Verified{
+		Identity: identityOf(o.Session, c), line: lineOf(c), arrived: o.arrived,
+		issued: c.IssuedAt, made: p.made, expires: c.ExpiresAt,
+	}
 	if m.KeepAccessToken {
 		v.Identity.AccessToken = o.AccessToken
 	}
@@ -224,13 +291,6 @@ func (m *Manager) verified(o *opened, c *token.Claims, p place, now time.Time) *
 		v.expires = later(v.expires, until)
 	}
 	return v
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // remember keeps a verified session until it expires, unless its refresh token

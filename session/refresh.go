@@ -10,14 +10,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
 const (
-	askerWait = 5 * time.Second // how long a request waits for a refresh that it needs
-	aheadWait = time.Second     // and for one that it could do without
-	backOff   = time.Second     // before AuthKit is asked again about a token, where it doesn't say
-	maxPause  = time.Minute     // the longest wait that AuthKit can ask for
+	askerWait = 5 * time.Second  // how long a request waits for a refresh that it needs
+	aheadWait = time.Second      // and for one that it could do without
+	backOff   = time.Second      // before AuthKit is asked again about a token, where it doesn't say
+	maxPause  = time.Minute      // the longest wait that AuthKit can ask for
+	stepPause = 10 * time.Second // before AuthKit is asked again whether it still wants a step of the user's
 )
 
 // Refresher exchanges a refresh token at AuthKit and returns the raw authenticate
@@ -44,8 +47,13 @@ func (m *Manager) canRefresh(o *opened, p place, now time.Time) error {
 		return fmt.Errorf("%w: no refresh token", ErrEnded)
 	case p.refused:
 		return fmt.Errorf("%w: %w", ErrEnded, ErrInvalidGrant)
+	case now.Before(p.pause) && p.step != nil:
+		return p.step
 	case now.Before(p.pause):
 		return &Outage{RetryAfter: p.pause.Sub(now), Err: errors.New("waiting before AuthKit is asked again")}
+	}
+	if wait := m.backoff.wait(now); wait > 0 {
+		return resting(wait)
 	}
 	return nil
 }
@@ -73,80 +81,121 @@ func (m *Manager) renew(ctx context.Context, o *opened, c *token.Claims, p place
 	if f.err != nil {
 		return nil, f.err
 	}
-	return m.follow(ctx, f.sealed, false)
+	return m.follow(ctx, f.sealed, false, true)
 }
 
 // exchange spends the refresh token and stores what it became before anybody
 // is answered.
 func (m *Manager) exchange(ctx context.Context, o *opened, c *token.Claims) (string, error) {
-	now := m.Now()
-	p := m.rotations.find(o.token, o.sealed, now)
+	p := m.rotations.find(o.token, o.sealed, m.Now())
 	if p.current != "" {
 		return p.current, nil // a flight that has just landed did it
 	}
-	if err := m.canRefresh(o, p, now); err != nil {
+	if err := m.canRefresh(o, p, m.Now()); err != nil {
 		return "", err // or was refused
 	}
-	response, err := m.AuthKit.Refresh(ctx, o.RefreshToken, c.OrganizationID)
-	if err != nil {
-		return "", m.refused(o.token, c, err)
+	release := m.shared.lock(ctx, o.token)
+	defer release()
+	if m.Store != nil {
+		if p = m.look(ctx, o, true); p.current != "" {
+			return p.current, nil // another replica did it
+		}
+		if err := m.canRefresh(o, p, m.Now()); err != nil {
+			return "", err
+		}
 	}
-	next, err := o.Refreshed(response)
-	if err != nil {
-		return "", m.lost(o.token, c, err)
+	begun := m.Now()
+	if err := m.backoff.begin(begun); err != nil {
+		return "", err
 	}
-	claims, err := token.Decode(next.AccessToken)
+	r, sealed, err := m.askAuthKit(ctx, o, c)
+	m.backoff.end(err, m.Now())
 	if err != nil {
-		return "", m.lost(o.token, c, err)
+		return m.refused(context.WithoutCancel(ctx), o, c, err)
 	}
-	sealed, err := m.seal(next)
-	if err != nil {
-		return "", m.lost(o.token, c, err)
-	}
-	m.rotations.record(rotation{
-		line: lineOf(c), spent: o.token, next: hashToken(next.RefreshToken), sealed: sealed, issued: claims.IssuedAt,
-	}, m.Now())
+	m.rotations.record(r, begun, m.Now())
 	m.remembered.Invalidate(o.hash)
+	m.shared.saveRotation(context.WithoutCancel(ctx), r, o.hash)
 	m.Log.Info().Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).Msg("session refreshed")
 	return sealed, nil
 }
 
+// askAuthKit makes the call and seals what it brings. An answer that is no session
+// is an outage: the token may be spent.
+func (m *Manager) askAuthKit(ctx context.Context, o *opened, c *token.Claims) (rotation, string, error) {
+	response, err := m.AuthKit.Refresh(ctx, o.RefreshToken, c.OrganizationID)
+	if err != nil {
+		return rotation{}, "", err
+	}
+	next, err := o.Refreshed(response)
+	if err != nil {
+		return rotation{}, "", &Outage{Refused: true, Err: err}
+	}
+	claims, err := token.Decode(next.AccessToken)
+	if err != nil {
+		return rotation{}, "", &Outage{Refused: true, Err: err}
+	}
+	sealed, err := m.seal(next)
+	if err != nil {
+		return rotation{}, "", &Outage{Refused: true, Err: err}
+	}
+	return rotation{
+		line: lineOf(c), spent: o.token, next: hashToken(next.RefreshToken), sealed: sealed, issued: claims.IssuedAt,
+	}, sealed, nil
+}
+
 // refused sorts AuthKit's refusals: what ends the session, what asks for a step,
-// and what only means that nobody can tell now.
-func (m *Manager) refused(spent tokenHash, c *token.Claims, err error) error {
+// and what only means that nobody can tell now. A refused token may have been
+// spent by somebody else meanwhile: then it returns their session.
+func (m *Manager) refused(ctx context.Context, o *opened, c *token.Claims, err error) (string, error) {
+	log := func(e *zerolog.Event) *zerolog.Event {
+		return e.Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID))
+	}
+	defer func() { _ = m.shared.saveTurn(ctx, o.token, m.Now()) }()
 	var step *StepRequired
 	if errors.As(err, &step) {
 		if step.OrganizationID == "" {
 			step = &StepRequired{Code: step.Code, OrganizationID: c.OrganizationID}
 		}
-		return step
+		m.rotations.await(o.token, lineOf(c), step, m.Now())
+		log(m.Log.Info()).Str("code", step.Code).Msg("AuthKit asks for a step of the user's")
+		return "", step
 	}
 	if errors.Is(err, ErrInvalidGrant) {
-		m.rotations.refuse(spent)
-		m.Log.Info().Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).
-			Msg("AuthKit refused the refresh token: the session has ended")
-		return fmt.Errorf("%w: %w", ErrEnded, err)
+		return m.condemned(ctx, o, c, log)
 	}
 	var outage *Outage
 	if !errors.As(err, &outage) {
 		outage = &Outage{Err: err}
 	}
-	m.rotations.hold(spent, m.Now().Add(min(max(outage.RetryAfter, backOff), maxPause)))
-	line := m.Log.Warn()
+	m.rotations.hold(o.token, lineOf(c), outage.RetryAfter, m.Now())
+	line, text := m.Log.Warn(), "AuthKit can't refresh sessions now; sessions are kept"
 	if outage.Refused {
-		line = m.Log.Error()
+		line, text = m.Log.Error(), "AuthKit refuses this service's own request, or answers with something that is no session; sessions are kept"
 	}
-	line.Str("event", "refresh").Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).Int("status", outage.Status).Str("code", outage.Code).
-		Err(outage.Err).Msg("AuthKit can't refresh sessions now; sessions are kept")
-	return outage
+	log(line).Int("status", outage.Status).Str("code", outage.Code).Err(outage.Err).Msg(text)
+	return "", outage
 }
 
-// lost reports an answer of AuthKit's that is no session. The token is spent.
-func (m *Manager) lost(spent tokenHash, c *token.Claims, err error) error {
-	m.rotations.hold(spent, m.Now().Add(backOff))
-	m.Log.Error().Str("event", "refresh").Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).Err(err).
-		Msg("AuthKit answered a refresh with something that is no session")
-	return &Outage{Err: err}
+// condemned handles invalid_grant. It is about this refresh token, not about the
+// session: a replica or an app's own SDK may have spent it.
+func (m *Manager) condemned(ctx context.Context, o *opened, c *token.Claims, log func(*zerolog.Event) *zerolog.Event) (string, error) {
+	p := m.look(ctx, o, m.Store != nil)
+	if p.current != "" {
+		return p.current, nil
+	}
+	if p.uncertain {
+		m.rotations.hold(o.token, lineOf(c), backOff, m.Now())
+		log(m.Log.Warn()).Msg("AuthKit refused the refresh token, and the store can't tell whether another replica has spent it; the session is kept")
+		return "", &Outage{RetryAfter: backOff, Err: errors.New("refresh token refused, and the store can't be asked")}
+	}
+	m.rotations.refuse(o.token, lineOf(c), c.IssuedAt, m.Now())
+	if p := m.rotations.find(o.token, o.sealed, m.Now()); p.current != "" {
+		log(m.Log.Info()).Msg("AuthKit refused the refresh token, which an app's own SDK has spent: its session goes on")
+		return p.current, nil
+	}
+	log(m.Log.Info()).Msg("AuthKit refused the refresh token: the session has ended")
+	return "", fmt.Errorf("%w: %w", ErrEnded, ErrInvalidGrant)
 }
 
 // seal seals a session, and warns of one that needs several cookies.
@@ -205,10 +254,11 @@ func (m *Manager) SignIn(response json.RawMessage) (sealed string, id Identity, 
 	return sealed, identityOf(s, claims), nil
 }
 
-// End ends every session that the request carries, expired or not, and returns
-// the identity of the newest. It returns false where there is none that opens.
-func (m *Manager) End(request http.Header) (Identity, bool) {
-	var ended Identity
+// End ends every session that the request carries, expired or not, on every
+// replica, and returns the identity of the newest. It returns false where there is
+// none that opens.
+func (m *Manager) End(ctx context.Context, request http.Header) (Identity, bool) {
+	var last Identity
 	var issued time.Time
 	values, _ := m.Cookie.read(request)
 	for _, value := range values {
@@ -220,10 +270,11 @@ func (m *Manager) End(request http.Header) (Identity, bool) {
 		if err != nil || claims.Subject != s.User.ID {
 			continue
 		}
-		m.rotations.end(lineOf(claims))
-		if ended.Subject == "" || claims.IssuedAt.After(issued) {
-			ended, issued = identityOf(s.Session, claims), claims.IssuedAt
+		id := identityOf(s.Session, claims)
+		_ = m.Revoke(ctx, Revocation{Subject: id.Subject, SessionID: id.SessionID, At: m.Now()}) // told later, where it can't be now
+		if last.Subject == "" || claims.IssuedAt.After(issued) {
+			last, issued = id, claims.IssuedAt
 		}
 	}
-	return ended, ended.Subject != ""
+	return last, last.Subject != ""
 }

@@ -90,6 +90,83 @@ func TestPauseIsOneSessions(t *testing.T) {
 	w.refreshed(t, two)
 }
 
+// After three failures in a row, whoever's sessions they were, AuthKit is left in
+// peace; then a single session asks first.
+func TestBackOffAcrossSessions(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		answer http.HandlerFunc
+		rests  []time.Duration // after the third failure, and after each that follows
+	}{
+		{"500", status(500, ""), []time.Duration{1, 2, 4, 8, 16, 30, 30}},
+		{"closed connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, []time.Duration{1, 2, 4}},
+		{"invalid_client", status(400, `{"error":"invalid_client"}`), []time.Duration{1, 2, 4}},
+		{"rate limit", status(429, "", "Retry-After", "20"), []time.Duration{20, 20, 20, 20, 20, 30}},
+		{"rate limit of an hour", status(429, "", "Retry-After", "3600"), []time.Duration{60, 60}},
+		{"HTML with status 200", status(200, "<html>"), []time.Duration{1, 2, 4}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, nil)
+			var sessions []string
+			for range 40 {
+				sessions = append(sessions, w.signIn(t, zoe, ""))
+			}
+			w.clock.advance(time.Hour)
+			w.authKit.answer(authenticate, tt.answer)
+			next := 0
+			ask := func() error {
+				next++
+				return w.refused(t, sessions[next-1], session.ErrUnavailable)
+			}
+			asked := 0
+			for range 2 {
+				ask()
+				asked++
+			}
+			for _, rest := range tt.rests {
+				ask()
+				asked++
+				var outage *session.Outage
+				if err := ask(); !errors.As(err, &outage) || outage.RetryAfter != rest*time.Second {
+					t.Errorf("got %v, want an *Outage with %d s to wait", err, rest)
+				}
+				w.clock.advance(rest*time.Second - time.Millisecond)
+				ask()
+				w.authKit.wantAsked(t, asked)
+				w.clock.advance(time.Millisecond)
+			}
+			w.authKit.answer(authenticate, nil)
+			for _, sealed := range sessions[next:] {
+				w.refreshed(t, sealed)
+			}
+		})
+	}
+}
+
+// A refusal says something about a session: AuthKit is well.
+func TestRefusalsAreNoOutage(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	var sessions []string
+	for range 10 {
+		sessions = append(sessions, w.signIn(t, zoe, ""))
+	}
+	w.clock.advance(time.Hour)
+	for i, sealed := range sessions[:9] {
+		w.authKit.answer(authenticate, status(500, ""))
+		if i%2 == 0 {
+			w.authKit.answer(authenticate, status(400, `{"error":"invalid_grant"}`))
+		}
+		_, _ = w.verify(t, sealed)
+	}
+	w.authKit.wantAsked(t, 9)
+	w.authKit.answer(authenticate, nil)
+	w.refreshed(t, sessions[9])
+}
+
 // A refresh that AuthKit answers with another user's session, or with a token that
 // is none, is an outage, and is logged as an error.
 func TestRefreshAnswerIsNoSession(t *testing.T) {
@@ -197,6 +274,49 @@ func TestInvalidGrantCondemnsTheToken(t *testing.T) {
 	w.authKit.wantAsked(t, 3) // the app's, old's, app's
 }
 
+// An app's own SDK has refreshed the shared cookie while other requests were under
+// way with the old one: these go on with the app's session, for a minute after it
+// was first seen. Who has kept the old cookie for longer is out.
+func TestRequestsUnderWayDuringAnAppsRefresh(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	old := w.signIn(t, zoe, "")
+	w.valid(t, old)
+	w.clock.advance(time.Hour)
+	app := w.refreshOutside(t, old)
+	w.valid(t, app)
+	for range 3 {
+		w.clock.advance(19 * time.Second)
+		if got := w.refreshed(t, old); got != app {
+			t.Error("got another session than the app's")
+		}
+	}
+	w.authKit.wantAsked(t, 2) // the app's, old's
+	w.clock.advance(3 * time.Second)
+	w.refused(t, old, session.ErrEnded)
+	w.valid(t, app)
+
+	w.clock.advance(time.Hour)
+	next := w.refreshed(t, app)
+	w.refused(t, old, session.ErrEnded)
+	w.valid(t, next)
+	w.authKit.wantAsked(t, 3)
+}
+
+// A cookie that was spent elsewhere long ago doesn't come back to life by what its
+// owner does now.
+func TestOldCookieOfAnAppsRefreshStaysOut(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	old := w.signIn(t, zoe, "")
+	w.clock.advance(time.Hour)
+	app := w.refreshOutside(t, old)
+	w.valid(t, app)
+	w.clock.advance(time.Hour)
+	w.valid(t, w.refreshed(t, app)) // a later session, made here just now
+	w.refused(t, old, session.ErrEnded)
+}
+
 // What asks for a step of the user's: back through AuthKit, to the same organization.
 func TestStepRequired(t *testing.T) {
 	t.Parallel()
@@ -229,6 +349,12 @@ func TestStepRequired(t *testing.T) {
 				t.Errorf("got %v, want no other meaning", err)
 			}
 			w.authKit.answer(authenticate, nil)
+			w.clock.advance(10*time.Second - time.Millisecond)
+			if _, err := w.verify(t, sealed); !errors.As(err, &step) || step.Code != tt.code || step.OrganizationID != globexID {
+				t.Errorf("got %v a moment later, want the same", err)
+			}
+			w.authKit.wantAsked(t, 1)
+			w.clock.advance(time.Millisecond)
 			w.valid(t, w.refreshed(t, sealed)) // an operator may have changed the organization's rules
 		})
 	}

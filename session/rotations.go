@@ -1,7 +1,9 @@
 package session
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,16 +11,15 @@ import (
 )
 
 const (
-	// rotationTTL is how long a rotation is remembered after it was last used.
-	rotationTTL = 30 * 24 * time.Hour
 	// rotationGrace is how long an old cookie works once a later one has been seen.
 	rotationGrace = 60 * time.Second
 	// justRefreshed is how long a new access token counts as valid whatever the
 	// clocks say, and is not refreshed again.
 	justRefreshed = 30 * time.Second
 
-	maxRotations = 500_000
-	maxLines     = 100_000
+	maxTurns     = 500_000   // about 200 bytes each
+	maxLineBytes = 256 << 20 // about 2.5 KB a line
+	maxRuns      = 16        // of one line, the newest
 )
 
 // tokenHash stands for a refresh token.
@@ -36,57 +37,73 @@ func hashToken(refreshToken string) tokenHash { return sha256.Sum256([]byte(refr
 // for the next; once a cookie of a run has come back, those before it work for
 // rotationGrace and are superseded then. Tokens that somebody else refreshed (an
 // app's own SDK) begin a run of their own, and runs never supersede each other.
+//
+// With a Store the replicas share turns and lines, see shared. What two of them
+// know is then merged, in any order and as often as it comes.
 type rotations struct {
 	mu    sync.Mutex
-	turns *otter.Cache[tokenHash, *turn]
-	lines *otter.Cache[lineKey, *line]
-	ended *otter.Cache[lineKey, struct{}]
+	turns *otter.Cache[tokenHash, turn]
+	lines *otter.Cache[lineKey, line]
+}
+
+func newRotations(ttl time.Duration) *rotations {
+	return &rotations{
+		turns: otter.Must(&otter.Options[tokenHash, turn]{
+			MaximumSize: maxTurns, ExpiryCalculator: otter.ExpiryAccessing[tokenHash, turn](ttl),
+		}),
+		lines: otter.Must(&otter.Options[lineKey, line]{
+			MaximumWeight:    maxLineBytes,
+			Weigher:          func(_ lineKey, l line) uint32 { return uint32(len(l.Sealed) + 512) },
+			ExpiryCalculator: otter.ExpiryAccessing[lineKey, line](ttl),
+		}),
+	}
 }
 
 // lineKey names an AuthKit session. A JWT template can override the sid claim, so
 // the user is part of the key: no mistake there may mix two users' sessions.
-type lineKey struct{ subject, sid string }
-
-// line is one AuthKit session.
-type line struct {
-	sealed string    // the current session, as in its cookie
-	issued time.Time // of its access token
+type lineKey struct {
+	Subject string `json:"u"`
+	SID     string `json:"s"`
 }
 
-// turn is one refresh token's place.
+// turn is one refresh token's place. It is not changed once it is kept.
 type turn struct {
-	line      lineKey
-	run       *run
-	number    int       // place in the run
-	exchanged bool      // spent here
-	made      time.Time // when a refresh here brought it, zero if it came from outside
-	refused   bool      // invalid_grant
-	pause     time.Time // no call to AuthKit before
+	Line      lineKey   `json:"l,omitzero"`
+	Run       string    `json:"r,omitempty"`
+	Number    int       `json:"n,omitempty"` // place in the run
+	Exchanged bool      `json:"x,omitempty"` // spent here
+	Made      time.Time `json:"m,omitzero"`  // when the refresh that brought it began here, zero if it came from outside
+	Refused   bool      `json:"i,omitempty"` // invalid_grant
+	Until     time.Time `json:"u,omitzero"`  // refused, but until then it stands for the line's current session
+	Pause     time.Time `json:"p,omitzero"`  // no call to AuthKit before
+	Failures  int       `json:"f,omitempty"` // in a row
+	Step      string    `json:"e,omitempty"` // what AuthKit asked for, until Pause
+	StepIn    string    `json:"o,omitempty"` // organization of the step
+
+	changed time.Time // here
+}
+
+// line is one AuthKit session. It is not changed once it is kept.
+type line struct {
+	Sealed string    `json:"s"`           // the current session, as in its cookie
+	Issued time.Time `json:"i"`           // of its access token
+	Met    time.Time `json:"m,omitzero"`  // when a request last brought a later session that was made elsewhere
+	Runs   []run     `json:"r,omitempty"` // oldest first
+	Full   bool      `json:"f,omitempty"` // older runs were dropped
+
+	changed time.Time // here
 }
 
 // run knows how far its row of tokens was seen in requests.
 type run struct {
-	seen   []sighting // numbers ascending, of the last minute
-	behind int        // turns before this one are superseded
+	ID     string     `json:"i"`
+	Seen   []sighting `json:"s,omitempty"` // numbers ascending, of the last minute
+	Behind int        `json:"b,omitempty"` // turns before this one are superseded
 }
 
 type sighting struct {
-	number int
-	at     time.Time
-}
-
-func newRotations() *rotations {
-	return &rotations{
-		turns: otter.Must(&otter.Options[tokenHash, *turn]{
-			MaximumSize: maxRotations, ExpiryCalculator: otter.ExpiryAccessing[tokenHash, *turn](rotationTTL),
-		}),
-		lines: otter.Must(&otter.Options[lineKey, *line]{
-			MaximumSize: maxLines, ExpiryCalculator: otter.ExpiryAccessing[lineKey, *line](rotationTTL),
-		}),
-		ended: otter.Must(&otter.Options[lineKey, struct{}]{
-			MaximumSize: maxLines, ExpiryCalculator: otter.ExpiryWriting[lineKey, struct{}](rotationTTL),
-		}),
-	}
+	Number int       `json:"n"`
+	At     time.Time `json:"t"`
 }
 
 // place is what is known of a refresh token.
@@ -95,7 +112,10 @@ type place struct {
 	superseded bool
 	refused    bool
 	made       time.Time
+	fresh      bool // it was refreshed for this very request
 	pause      time.Time
+	step       *StepRequired // what AuthKit asked for before the pause
+	uncertain  bool          // the replicas' store can't be asked, or could not a moment ago
 }
 
 // find looks up the refresh token of a sealed session.
@@ -106,43 +126,87 @@ func (r *rotations) find(hash tokenHash, sealed string, now time.Time) place {
 	if !ok {
 		return place{}
 	}
-	p := place{refused: t.refused, made: t.made, pause: t.pause}
-	if t.run == nil {
+	p := place{refused: t.Refused, made: t.Made, pause: t.Pause}
+	if t.Step != "" {
+		p.step = &StepRequired{Code: t.Step, OrganizationID: t.StepIn}
+	}
+	l, ok := r.lines.GetIfPresent(t.Line)
+	if !ok {
 		return p
 	}
-	t.run.age(now)
-	p.superseded = t.number < t.run.behind
-	if l, ok := r.lines.GetIfPresent(t.line); ok && t.exchanged && l.sealed != sealed {
-		p.current = l.sealed
+	if t.Run != "" {
+		p.superseded = l.supersedes(t, now)
+	}
+	if l.Sealed != "" && l.Sealed != sealed && (t.Exchanged || now.Before(t.Until)) {
+		p.current, p.refused = l.Sealed, false
 	}
 	return p
 }
 
+// supersedes tells whether a later token of the turn's run was seen a grace ago.
+func (l line) supersedes(t turn, now time.Time) bool {
+	i := slices.IndexFunc(l.Runs, func(u run) bool { return u.ID == t.Run })
+	if i < 0 {
+		return l.Full // its run was dropped: newer ones were seen since
+	}
+	return t.Number < l.Runs[i].aged(now).Behind
+}
+
+// aged moves the mark of superseded turns to the latest one seen a grace ago.
+func (u run) aged(now time.Time) run {
+	for _, s := range u.Seen {
+		if !now.Before(s.At.Add(rotationGrace)) {
+			u.Behind = max(u.Behind, s.Number)
+		}
+	}
+	u.Seen = slices.DeleteFunc(slices.Clone(u.Seen), func(s sighting) bool { return s.Number <= u.Behind })
+	return u
+}
+
 // arrived notes that a request brought the token: those before it in its run
-// begin to age.
-func (r *rotations) arrived(hash tokenHash, now time.Time) {
+// begin to age. It tells whether that is news.
+func (r *rotations) arrived(hash tokenHash, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t, ok := r.turns.GetIfPresent(hash); ok && t.run != nil {
-		t.run.age(now)
-		t.run.see(t.number, now)
+	t, ok := r.turns.GetIfPresent(hash)
+	if !ok || t.Number == 0 {
+		return false
 	}
+	l, ok := r.lines.GetIfPresent(t.Line)
+	i := slices.IndexFunc(l.Runs, func(u run) bool { return u.ID == t.Run })
+	if !ok || i < 0 {
+		return false
+	}
+	u := l.Runs[i].aged(now)
+	if t.Number <= u.Behind || len(u.Seen) > 0 && t.Number <= u.Seen[len(u.Seen)-1].Number {
+		return false
+	}
+	u.Seen = append(slices.Clone(u.Seen), sighting{t.Number, now})
+	l.Runs = slices.Clone(l.Runs)
+	l.Runs[i] = u
+	r.setLine(t.Line, l, now)
+	return true
 }
 
-// age moves the mark of superseded turns to the latest one seen a grace ago.
-func (u *run) age(now time.Time) {
-	for len(u.seen) > 0 && !now.Before(u.seen[0].at.Add(rotationGrace)) {
-		u.behind = max(u.behind, u.seen[0].number)
-		u.seen = u.seen[1:]
+// meet notes a verified session that a request brought, and tells whether that is
+// news. One that was made elsewhere (a sign-in, an app's own SDK) and has a later
+// token than the line's current session takes its place.
+func (r *rotations) meet(key lineKey, hash tokenHash, sealed string, issued, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t, ok := r.turns.GetIfPresent(hash); ok && !t.Made.IsZero() {
+		return false // made here
 	}
-}
-
-// see notes the first sighting of each number past the last one.
-func (u *run) see(number int, now time.Time) {
-	if number == 0 || number <= u.behind || len(u.seen) > 0 && number <= u.seen[len(u.seen)-1].number {
-		return
+	l, known := r.lines.GetIfPresent(key)
+	if known && !issued.After(l.Issued) {
+		return false
 	}
-	u.seen = append(u.seen, sighting{number, now})
+	if known {
+		l.Met = now
+	}
+	l.Sealed, l.Issued = sealed, issued
+	r.setLine(key, l, now)
+	return true
 }
 
 // rotation is one exchange of a refresh token.
@@ -153,58 +217,105 @@ type rotation struct {
 	issued      time.Time // of its access token
 }
 
-// record notes a rotation. Of several for one session the latest token is current.
-func (r *rotations) record(o rotation, now time.Time) {
+// record notes a rotation, which was begun a moment ago. Of several for one session
+// the latest token is current.
+func (r *rotations) record(o rotation, begun, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	from, ok := r.turns.GetIfPresent(o.spent)
-	if !ok || from.run == nil {
-		from = &turn{run: new(run)}
+	from, _ := r.turns.GetIfPresent(o.spent)
+	l, _ := r.lines.GetIfPresent(o.line)
+	next := turn{Line: o.line, Run: from.Run, Number: from.Number + 1, Made: begun}
+	if from.Run == "" || from.Exchanged { // a token from outside, or a second exchange of one: a row of its own
+		next.Run, next.Number = rand.Text(), 1
+		l.Runs, l.Full = newest(append(slices.Clone(l.Runs), run{ID: next.Run}), l.Full)
+		if from.Run == "" {
+			from.Run = next.Run
+		}
 	}
-	from.line, from.exchanged, from.pause = o.line, true, time.Time{}
+	from.Line, from.Exchanged, from.Refused, from.Pause, from.Failures, from.Step = o.line, true, false, time.Time{}, 0, ""
 	if o.spent == o.next { // AuthKit may leave a refresh token as it is
-		from.made = now
-	} else {
-		r.turns.SetIfAbsent(o.next, &turn{line: o.line, run: from.run, number: from.number + 1, made: now})
+		from.Made = begun
+	} else if _, known := r.turns.GetIfPresent(o.next); !known {
+		r.setTurn(o.next, next, now)
 	}
-	r.turns.Set(o.spent, from)
-	if l, ok := r.lines.GetIfPresent(o.line); ok && l.issued.After(o.issued) {
-		return
+	r.setTurn(o.spent, from, now)
+	if !l.Issued.After(o.issued) {
+		l.Sealed, l.Issued = o.sealed, o.issued
 	}
-	r.lines.Set(o.line, &line{sealed: o.sealed, issued: o.issued})
+	r.setLine(o.line, l, now)
 }
 
-// refuse notes that AuthKit refused the token for good.
-func (r *rotations) refuse(hash tokenHash) {
-	r.change(hash, func(t *turn) { t.refused = true })
+// newest bounds the runs of a line.
+func newest(runs []run, full bool) ([]run, bool) {
+	if len(runs) > maxRuns {
+		return runs[len(runs)-maxRuns:], true
+	}
+	return runs, full
 }
 
-// hold notes that AuthKit is not to be asked about the token before a time.
-func (r *rotations) hold(hash tokenHash, until time.Time) {
-	r.change(hash, func(t *turn) { t.pause = until })
-}
+// learnTurn and learnLine merge what another replica knows.
 
-func (r *rotations) change(hash tokenHash, set func(*turn)) {
+func (r *rotations) learnTurn(hash tokenHash, theirs turn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t, ok := r.turns.GetIfPresent(hash)
-	if !ok {
-		t = new(turn)
-	}
-	set(t)
+	ours, _ := r.turns.GetIfPresent(hash)
+	r.setTurn(hash, ours.merge(theirs), ours.changed)
+}
+
+func (r *rotations) learnLine(key lineKey, theirs line) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ours, _ := r.lines.GetIfPresent(key)
+	r.setLine(key, ours.merge(theirs), ours.changed)
+}
+
+// refuse notes that AuthKit refused the token for good. Where a later session of
+// the line was met within the last minute, an app's own SDK has spent the token:
+// the requests that were under way with it go on with that session until the
+// minute is over.
+func (r *rotations) refuse(hash tokenHash, key lineKey, issued, now time.Time) {
+	r.change(hash, now, func(t *turn) {
+		t.Line, t.Refused = key, true
+		if l, ok := r.lines.GetIfPresent(key); ok && l.Issued.After(issued) && now.Before(l.Met.Add(rotationGrace)) {
+			t.Until = l.Met.Add(rotationGrace)
+		}
+	})
+}
+
+// hold notes that AuthKit is not to be asked about the token for a while, which
+// doubles with each failure in a row.
+func (r *rotations) hold(hash tokenHash, key lineKey, atLeast time.Duration, now time.Time) {
+	r.change(hash, now, func(t *turn) {
+		t.Line = key
+		t.Pause = now.Add(min(max(atLeast, backOff<<min(t.Failures, 5)), maxPause))
+		t.Failures++
+		t.Step = ""
+	})
+}
+
+// await notes that AuthKit wants a step of the user's before it is asked again.
+func (r *rotations) await(hash tokenHash, key lineKey, step *StepRequired, now time.Time) {
+	r.change(hash, now, func(t *turn) {
+		t.Line, t.Step, t.StepIn, t.Pause = key, step.Code, step.OrganizationID, now.Add(stepPause)
+	})
+}
+
+func (r *rotations) change(hash tokenHash, now time.Time, set func(*turn)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t, _ := r.turns.GetIfPresent(hash)
+	set(&t)
+	r.setTurn(hash, t, now)
+}
+
+// The caller of the following holds the lock.
+
+func (r *rotations) setTurn(hash tokenHash, t turn, now time.Time) {
+	t.changed = now
 	r.turns.Set(hash, t)
 }
 
-// end ends a session for good.
-func (r *rotations) end(key lineKey) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ended.Set(key, struct{}{})
-	r.lines.Invalidate(key)
-}
-
-// hasEnded tells whether a session was ended here.
-func (r *rotations) hasEnded(key lineKey) bool {
-	_, ok := r.ended.GetIfPresent(key)
-	return ok
+func (r *rotations) setLine(key lineKey, l line, now time.Time) {
+	l.changed = now
+	r.lines.Set(key, l)
 }

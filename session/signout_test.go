@@ -11,7 +11,7 @@ import (
 // end signs out with a cookie.
 func (w *world) end(t *testing.T, sealed string) session.Identity {
 	t.Helper()
-	id, ok := w.End(cookies(sealed))
+	id, ok := w.End(t.Context(), cookies(sealed))
 	if !ok {
 		t.Fatal("got no session to end")
 	}
@@ -116,7 +116,7 @@ func TestEndDuringRefresh(t *testing.T) {
 	asked, release := w.authKit.hang(t)
 	go func() {
 		<-asked
-		w.End(cookies(sealed))
+		w.End(t.Context(), cookies(sealed))
 		release()
 	}()
 	w.refused(t, sealed, session.ErrEnded)
@@ -130,7 +130,7 @@ func TestEndOfSeveral(t *testing.T) {
 	older := w.signIn(t, sam, acmeID)
 	w.clock.advance(time.Second)
 	newer := w.signIn(t, zoe, "")
-	id, ok := w.End(cookies(older, "garbage", newer))
+	id, ok := w.End(t.Context(), cookies(older, "garbage", newer))
 	if !ok || id.Email != zoe {
 		t.Errorf("got %+v, %t, want the newest", id, ok)
 	}
@@ -147,7 +147,7 @@ func TestEndOfNothing(t *testing.T) {
 		"no cookie": {}, "nil": nil, "garbage": cookies("garbage"), "sealed, but no session": cookies(w.seal(t, map[string]any{})),
 		"token that is none": cookies(w.withAccessToken(t, w.open(t, sealed), "opaque")), "another user's token": cookies(wrongUser),
 	} {
-		if id, ok := w.End(h); ok || id.Subject != "" {
+		if id, ok := w.End(t.Context(), h); ok || id.Subject != "" {
 			t.Errorf("%s: got %+v, want nothing to end", name, id)
 		}
 	}

@@ -367,23 +367,42 @@ func TestRotationIsForgotten(t *testing.T) {
 
 func TestMemoriesAreBounded(t *testing.T) {
 	t.Parallel()
-	m := New(Config{})
+	m, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, got := range map[string][2]uint64{
-		"remembered": {m.remembered.GetMaximum(), 100_000},
-		"turns":      {m.rotations.turns.GetMaximum(), 500_000},
-		"lines":      {m.rotations.lines.GetMaximum(), 100_000},
-		"ended":      {m.rotations.ended.GetMaximum(), 100_000},
+		"bytes of remembered sessions": {m.remembered.GetMaximum(), 100 << 20},
+		"turns":                        {m.rotations.turns.GetMaximum(), 500_000},
+		"bytes of lines":               {m.rotations.lines.GetMaximum(), 256 << 20},
+		"marks":                        {m.marks.byKey.GetMaximum(), 200_000},
 	} {
 		if got[0] != got[1] {
-			t.Errorf("%s: got %d entries at most, want %d", name, got[0], got[1])
+			t.Errorf("%s: got %d at most, want %d", name, got[0], got[1])
 		}
 	}
-	var u run
-	for i := range 1000 {
-		u.see(3, time.Unix(int64(i), 0))
-		u.see(2, time.Unix(int64(i), 0))
+}
+
+// A line keeps the runs and sightings that matter, however many there are.
+func TestLineIsBounded(t *testing.T) {
+	t.Parallel()
+	r := newRotations(time.Hour)
+	key := lineKey{"user", "sid"}
+	now := time.Unix(1_000_000, 0)
+	for i := range 100 { // one token exchanged again and again: a run each
+		r.record(rotation{line: key, spent: tokenHash{1}, next: tokenHash{2, byte(i)}, issued: now}, now, now)
 	}
-	if len(u.seen) != 1 || !u.seen[0].at.Equal(time.Unix(0, 0)) {
-		t.Errorf("got %d sightings of one cookie, want the first alone", len(u.seen))
+	for range 1000 {
+		r.arrived(tokenHash{2, 99}, now)
+	}
+	l, _ := r.lines.GetIfPresent(key)
+	if len(l.Runs) != maxRuns || len(l.Runs[maxRuns-1].Seen) != 1 {
+		t.Errorf("got %d runs, %d sightings in the last, want %d and 1", len(l.Runs), len(l.Runs[maxRuns-1].Seen), maxRuns)
+	}
+	if p := r.find(tokenHash{2, 0}, "", now); !p.superseded {
+		t.Error("got a token whose run was dropped that isn't superseded")
+	}
+	if p := r.find(tokenHash{2, 99}, "", now); p.superseded {
+		t.Error("got the latest token superseded")
 	}
 }

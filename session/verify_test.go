@@ -213,10 +213,13 @@ func TestVerifyPreviousPassword(t *testing.T) {
 	const next = "the next password, of 32 characters"
 	before := start(t, nil)
 	sealed := before.signIn(t, zoe, "")
-	after := session.New(session.Config{
+	after, err := session.New(session.Config{
 		Cookie: before.Cookie, Tokens: before.Tokens, AuthKit: before.client, Now: before.clock.Now,
 		Seal: &seal.Iron{Passwords: []string{next, password}},
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := after.Verify(t.Context(), cookies(sealed), false); err != nil {
 		t.Fatalf("got %v, want the previous password to open", err)
 	}

@@ -116,7 +116,10 @@ func start(t testing.TB, change func(*options)) *world {
 	server.Config.Handler = w.authKit
 	server.Start()
 	t.Cleanup(server.Close)
-	w.Manager = session.New(o.session)
+	w.Manager, err = session.New(o.session)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 

@@ -1,0 +1,279 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/rs/zerolog"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
+)
+
+const (
+	lookEvery = time.Second // the store is asked again about a token that isn't remembered
+	marksKey  = "changes"
+)
+
+// shared is the Manager's side of a Store: what the replicas tell each other of
+// turns, lines and marks. Each replica has what it knows in memory, too, and goes
+// on with that where the store can't be asked; what it could not tell meanwhile it
+// tells later.
+//
+//	t<hash of refresh token>   turn
+//	l<hash of user and sid>    line
+//	m<hash of whom it is about> mark
+//	changes                    marks of roles and permissions
+//
+// Values are sealed, and say which key they belong to. Keys are keyed hashes; those
+// under a previous password are read, never written.
+type shared struct {
+	store     Store // nil: this process is alone, and every method does nothing
+	bus       Bus
+	box       *seal.Box
+	keys      [][]byte // one a password
+	ttl       time.Duration
+	rotations *rotations
+	marks     *marks
+	looked    *otter.Cache[tokenHash, time.Time] // when the store was asked about a token
+	log       zerolog.Logger
+	now       func() time.Time
+
+	mu          sync.Mutex
+	untold      time.Time // since when something isn't told; zero: all is
+	allUntold   bool      // the store was emptied
+	uncertain   time.Time // until when another replica may know something that it couldn't tell
+	garbageSeen time.Time
+}
+
+func newShared(c Config, r *rotations, k *marks) (*shared, error) {
+	s := &shared{store: c.Store, bus: c.Bus, ttl: c.RotationTTL, rotations: r, marks: k, log: c.Log, now: c.Now}
+	if s.store == nil {
+		return s, nil
+	}
+	box, err := seal.NewBox("session store", c.Passwords...)
+	if err != nil {
+		return nil, fmt.Errorf("session: store: %w", err)
+	}
+	s.box = box
+	for _, password := range c.Passwords {
+		s.keys = append(s.keys, seal.MACKey("session store", password))
+	}
+	s.looked = otter.Must(&otter.Options[tokenHash, time.Time]{MaximumSize: 100_000})
+	return s, nil
+}
+
+// name is the key of something that data names, under each password.
+func (s *shared) names(kind byte, data ...string) []string {
+	names := make([]string, len(s.keys))
+	for i, key := range s.keys {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte{kind})
+		for _, part := range data {
+			fmt.Fprintf(h, "%d:%s", len(part), part)
+		}
+		names[i] = string(kind) + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+	}
+	return names
+}
+
+func (s *shared) turnNames(hash tokenHash) []string { return s.names('t', string(hash[:])) }
+func (s *shared) lineNames(key lineKey) []string    { return s.names('l', key.Subject, key.SID) }
+func (s *shared) markNames(key markKey) []string {
+	return s.names('m', key.Subject, key.SID, key.Organization)
+}
+
+// look merges what the store knows about a session into the memory, once in a
+// second. It returns false if nobody can tell now whether there is more to know.
+func (s *shared) look(ctx context.Context, o *opened, key lineKey, id *Identity, force bool) bool {
+	if s.store == nil {
+		return true
+	}
+	now := s.now()
+	if at, ok := s.looked.GetIfPresent(o.token); ok && !force && now.Sub(at) < lookEvery {
+		return s.certain()
+	}
+	about := []markKey{{Subject: key.Subject, SID: key.SID}}
+	for k := range keysOf(id, false) {
+		about = append(about, k)
+	}
+	names := append(s.turnNames(o.token), s.lineNames(key)...)
+	for _, k := range about {
+		names = append(names, s.markNames(k)...)
+	}
+	values, err := s.store.Load(ctx, s.ttl, names...)
+	if err != nil {
+		return false
+	}
+	s.looked.Set(o.token, now)
+	each := len(s.keys)
+	part := func(i int) ([]string, [][]byte) { return names[i*each : (i+1)*each], values[i*each : (i+1)*each] }
+	turnNames, turnValues := part(0)
+	for _, t := range unsealed[turn](s, turnNames, turnValues) {
+		s.rotations.learnTurn(o.token, t)
+		if t.Line != key && !s.lookLine(ctx, t.Line) { // a JWT template has changed the sid
+			return false
+		}
+	}
+	lineNames, lineValues := part(1)
+	for _, l := range unsealed[line](s, lineNames, lineValues) {
+		s.rotations.learnLine(key, l)
+	}
+	for i, k := range about {
+		names, values := part(2 + i)
+		for _, m := range unsealed[mark](s, names, values) {
+			s.marks.set(k, m, time.Time{})
+		}
+	}
+	return s.certain()
+}
+
+func (s *shared) lookLine(ctx context.Context, key lineKey) bool {
+	names := s.lineNames(key)
+	values, err := s.store.Load(ctx, s.ttl, names...)
+	if err != nil {
+		return false
+	}
+	for _, l := range unsealed[line](s, names, values) {
+		s.rotations.learnLine(key, l)
+	}
+	return true
+}
+
+func (s *shared) certain() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.now().Before(s.uncertain)
+}
+
+// unsealed opens values. One that doesn't open, or is another key's, is as good as
+// none.
+func unsealed[T any](s *shared, names []string, values [][]byte) []T {
+	var all []T
+	for i, value := range values {
+		if value == nil {
+			continue
+		}
+		var v T
+		if err := s.unseal(names[i], value, &v); err != nil {
+			s.garbage(err)
+			continue
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+func (s *shared) unseal(name string, value []byte, into any) error {
+	plaintext, err := s.box.Open(string(value))
+	if err != nil {
+		return err
+	}
+	mine, found := bytes.CutPrefix(plaintext, []byte(name+"\n"))
+	if !found {
+		return errors.New("value of another key")
+	}
+	return json.Unmarshal(mine, into)
+}
+
+func (s *shared) seal(name string, v any) []byte {
+	plaintext, err := encode(v)
+	if err != nil { // of types that always encode
+		panic(err)
+	}
+	return []byte(s.box.Seal(append([]byte(name+"\n"), plaintext...)))
+}
+
+// garbage reports values that can't be used, once a minute.
+func (s *shared) garbage(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.now(); now.Sub(s.garbageSeen) >= time.Minute {
+		s.garbageSeen = now
+		s.log.Warn().Err(err).Msg("the store holds a value that isn't ours; it is ignored: does something else write to these keys?")
+	}
+}
+
+// lock keeps the other replicas from refreshing with a token. Where the store can't
+// be asked, nothing does, and AuthKit's grace window has to.
+func (s *shared) lock(ctx context.Context, hash tokenHash) (release func()) {
+	if s.store == nil {
+		return func() {}
+	}
+	release, err := s.store.Lock(ctx, s.turnNames(hash)[0])
+	if err != nil {
+		return func() {}
+	}
+	return release
+}
+
+// saveRotation tells the others what a refresh brought: the session first, so that
+// it isn't lost if this process dies now.
+func (s *shared) saveRotation(ctx context.Context, o rotation, cookie valueHash) {
+	if s.store == nil {
+		return
+	}
+	now := s.now()
+	_ = errors.Join(s.saveLine(ctx, o.line, now), s.saveTurn(ctx, o.next, now), s.saveTurn(ctx, o.spent, now)) // noted
+	s.note(s.announce(ctx, message{Cookie: cookie[:]}), now)
+}
+
+func (s *shared) saveTurn(ctx context.Context, hash tokenHash, now time.Time) error {
+	t, ok := s.rotations.turns.GetEntryQuietly(hash)
+	if s.store == nil || !ok {
+		return nil
+	}
+	return s.note(save(ctx, s, s.turnNames(hash)[0], t.Value, turn.merge), now)
+}
+
+// saveLineOf saves the line of a turn.
+func (s *shared) saveLineOf(ctx context.Context, hash tokenHash) {
+	if t, ok := s.rotations.turns.GetEntryQuietly(hash); ok {
+		_ = s.saveLine(ctx, t.Value.Line, s.now()) // noted
+	}
+}
+
+func (s *shared) saveLine(ctx context.Context, key lineKey, now time.Time) error {
+	l, ok := s.rotations.lines.GetEntryQuietly(key)
+	if s.store == nil || !ok {
+		return nil
+	}
+	return s.note(save(ctx, s, s.lineNames(key)[0], l.Value, line.merge), now)
+}
+
+// saveMark tells the others of a sign-out or a revocation.
+func (s *shared) saveMark(ctx context.Context, key markKey, now time.Time) error {
+	k, ok := s.marks.byKey.GetEntryQuietly(key)
+	if s.store == nil || !ok {
+		return nil
+	}
+	var err error
+	if key.broad() {
+		err = save(ctx, s, marksKey, changes{{key, k.Value}}, changes.merge)
+	} else {
+		err = save(ctx, s, s.markNames(key)[0], k.Value, mark.merge)
+	}
+	if err == nil {
+		err = s.announce(ctx, message{Marks: changes{{key, k.Value}}})
+	}
+	return s.note(err, now)
+}
+
+// save merges a value into the store's.
+func save[T any](ctx context.Context, s *shared, name string, ours T, merge func(T, T) T) error {
+	return s.store.Update(ctx, name, s.ttl, func(old []byte) []byte {
+		merged := ours
+		for _, theirs := range unsealed[T](s, []string{name}, [][]byte{old}) {
+			merged = merge(ours, theirs)
+		}
+		return s.seal(name, merged)
+	})
+}
