@@ -1,0 +1,115 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+const maxID = 256 // bytes of an id, a slug or an event's name
+
+// event is a webhook's body, understood.
+type event struct {
+	id, name   string
+	concerning bool // one of the table; false: it concerns no session
+	revocation session.Revocation
+}
+
+// about is what the table needs of an event's data.
+type about struct {
+	ID             string `json:"id"`
+	UserID         string `json:"user_id"`
+	OrganizationID string `json:"organization_id"`
+	Slug           string `json:"slug"`
+	Status         string `json:"status"`
+}
+
+// parse reads a body that was signed at the given time. What it could read of the
+// event comes with the error too.
+func parse(body []byte, signed time.Time) (event, error) {
+	var envelope struct {
+		ID        string          `json:"id"`
+		Event     string          `json:"event"`
+		Data      json.RawMessage `json:"data"`
+		CreatedAt json.RawMessage `json:"created_at"`
+	}
+	if json.Unmarshal(body, &envelope) != nil || envelope.Event == "" || len(envelope.Event) > maxID || len(envelope.ID) > maxID {
+		return event{}, fmt.Errorf("%w: the body is not an event", errMalformed)
+	}
+	e := event{id: envelope.ID, name: envelope.Event}
+	var data about
+	unreadable := json.Unmarshal(envelope.Data, &data)
+	revocation, required := meaning(e.name, data)
+	if required == nil {
+		return e, nil
+	}
+	e.concerning = true
+	if unreadable != nil {
+		return e, fmt.Errorf("%w: the event's data can't be read", errMalformed)
+	}
+	for _, id := range required {
+		if id == "" {
+			return e, fmt.Errorf("%w: the event's data doesn't say whom it concerns", errMalformed)
+		}
+	}
+	for _, id := range []string{data.ID, data.UserID, data.OrganizationID, data.Slug} {
+		if len(id) > maxID {
+			return e, fmt.Errorf("%w: an id of more than %d bytes", errMalformed, maxID)
+		}
+	}
+	e.revocation = revocation
+	e.revocation.At = happened(envelope.CreatedAt, signed)
+	return e, nil
+}
+
+// meaning is the table of events. What must not be empty comes with it; nil where
+// the event concerns no session.
+//
+//	session.revoked                     ends the session, whatever data.status says
+//	user.deleted                        ends all of the user
+//	organization.deleted                ends all with a token for the organization
+//	organization_membership.deleted     ends the user's in the organization
+//	organization_membership.removed     the same, its old name
+//	organization_membership.updated     inactive: the same; else they are refreshed
+//	organization_role.updated, deleted  refreshes those with the role in the organization,
+//	                                    or in any where none is named
+//	role.updated, deleted               refreshes those with the role
+//	permission.updated, deleted         refreshes those with the permission
+//
+// A role's event comes when its permissions change, too. What was just created is
+// in nobody's token yet.
+func meaning(name string, d about) (r session.Revocation, required []string) {
+	switch name {
+	case "session.revoked":
+		return session.Revocation{Subject: d.UserID, SessionID: d.ID}, []string{d.UserID, d.ID}
+	case "user.deleted":
+		return session.Revocation{Subject: d.ID}, []string{d.ID}
+	case "organization.deleted":
+		return session.Revocation{OrganizationID: d.ID}, []string{d.ID}
+	case "organization_membership.deleted", "organization_membership.removed":
+		return session.Revocation{Subject: d.UserID, OrganizationID: d.OrganizationID}, []string{d.UserID, d.OrganizationID}
+	case "organization_membership.updated":
+		return session.Revocation{Subject: d.UserID, OrganizationID: d.OrganizationID, Refresh: d.Status != "inactive"},
+			[]string{d.UserID, d.OrganizationID}
+	case "organization_role.updated", "organization_role.deleted":
+		return session.Revocation{OrganizationID: d.OrganizationID, Role: d.Slug, Refresh: true}, []string{d.Slug}
+	case "role.updated", "role.deleted":
+		return session.Revocation{Role: d.Slug, Refresh: true}, []string{d.Slug}
+	case "permission.updated", "permission.deleted":
+		return session.Revocation{Permission: d.Slug, Refresh: true}, []string{d.Slug}
+	}
+	return session.Revocation{}, nil
+}
+
+// happened is when WorkOS made the event. The times in its data are no help: what
+// was deleted bears the time of its last change. Without a time that makes sense
+// it is the time of signing, which is later, so that more is ended.
+func happened(createdAt json.RawMessage, signed time.Time) time.Time {
+	var at time.Time
+	if json.Unmarshal(createdAt, &at) != nil || at.IsZero() || at.Sub(signed) > tolerance {
+		return signed
+	}
+	return at
+}

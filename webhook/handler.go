@@ -1,0 +1,142 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+const maxBody = 256 << 10
+
+// Their texts say what to check.
+var (
+	errMalformed    = errors.New("webhook: malformed")
+	errTooLarge     = errors.New("webhook: more than 256 KB")
+	errBadSignature = errors.New("webhook: no signature fits: check that WORKOS_WEBHOOK_SECRET is the signing secret of this endpoint, and that no proxy changes the body")
+	errTooOld       = errors.New("webhook: signed more than 3 minutes before or after now: check the clock of this machine")
+)
+
+// Revoker ends sessions or has them refreshed. An error means that it doesn't hold
+// everywhere yet.
+type Revoker interface {
+	Revoke(ctx context.Context, r session.Revocation) error
+}
+
+// Handler is the endpoint. It may be used by many goroutines.
+type Handler struct {
+	Secret   Secret // the endpoint's signing secret; empty: nothing is accepted
+	Sessions Revoker
+	Log      zerolog.Logger
+	Now      func() time.Time // nil: time.Now
+
+	// Observe is called once per delivery: with the event's name, or "other" where
+	// it concerns no session or isn't known to be WorkOS's, and with ok, ignored,
+	// bad_signature, too_old (or too far ahead), malformed, too_large or failed. May be nil.
+	Observe func(event, result string)
+}
+
+// ServeHTTP takes one delivery.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		h.Log.Warn().Str("event", "webhook").Msg("webhook: not a POST: check who calls this")
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	e, err := h.take(w, r)
+	result, status := outcome(e, err)
+	h.report(e, result, err)
+	if status != http.StatusOK {
+		http.Error(w, result, status)
+	}
+}
+
+// take does what a delivery asks for. What is known of its event comes with the
+// error too.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request) (event, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return event{}, errTooLarge
+	}
+	if err != nil {
+		return event{}, fmt.Errorf("%w: the body ended early", errMalformed)
+	}
+	s, err := parseSignature(strings.Join(r.Header.Values("WorkOS-Signature"), ","))
+	if err != nil {
+		return event{}, err
+	}
+	if err := s.check(h.Secret, body, h.now()); err != nil {
+		return event{}, err
+	}
+	e, err := parse(body, s.at)
+	if err != nil || !e.concerning {
+		return e, err
+	}
+	return e, h.Sessions.Revoke(r.Context(), e.revocation)
+}
+
+func (h *Handler) now() time.Time {
+	if h.Now == nil {
+		return time.Now()
+	}
+	return h.Now()
+}
+
+// outcome is the one place that gives a result its status.
+func outcome(e event, err error) (result string, status int) {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return "too_large", http.StatusRequestEntityTooLarge
+	case errors.Is(err, errMalformed):
+		return "malformed", http.StatusBadRequest
+	case errors.Is(err, errBadSignature):
+		return "bad_signature", http.StatusUnauthorized
+	case errors.Is(err, errTooOld):
+		return "too_old", http.StatusUnauthorized
+	case err != nil:
+		return "failed", http.StatusServiceUnavailable
+	case e.concerning:
+		return "ok", http.StatusOK
+	}
+	return "ignored", http.StatusOK
+}
+
+// report logs and counts a delivery.
+func (h *Handler) report(e event, result string, err error) {
+	name := "other"
+	if e.concerning {
+		name = e.name
+	}
+	if h.Observe != nil {
+		h.Observe(name, result)
+	}
+	line, message := h.Log.Info(), "sessions ended"
+	switch {
+	case result == "failed":
+		line, message = h.Log.Error(), "webhook not fully done, WorkOS will deliver it again"
+	case err != nil:
+		line, message = h.Log.Warn(), "webhook refused"
+	case result == "ignored":
+		line, message = h.Log.Debug(), "webhook concerns no session"
+	case e.revocation.Refresh:
+		message = "sessions to be refreshed"
+	}
+	line.Str("event", "webhook").Str("result", result)
+	for _, field := range [][2]string{
+		{"type", e.name}, {"id", e.id}, {"subject", e.revocation.Subject}, {"session", e.revocation.SessionID},
+		{"organization", e.revocation.OrganizationID}, {"role", e.revocation.Role}, {"permission", e.revocation.Permission},
+	} {
+		if field[1] != "" {
+			line.Str(field[0], field[1])
+		}
+	}
+	line.Err(err).Msg(message)
+}
