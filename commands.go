@@ -57,6 +57,8 @@ func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	}
 	flags.Func("redirect-uri", "registered redirect URI, may be repeated (default http://localhost:3000/_auth/callback)", list(&config.RedirectURIs))
 	flags.Func("logout-return-url", "registered sign-out redirect, may be repeated (default http://localhost:3000/_auth/logout)", list(&config.LogoutReturnURLs))
+	flags.Func("webhook-url", "where webhooks go, may be repeated: each gets every event", list(&config.WebhookURLs))
+	flags.StringVar(&config.WebhookSecret, "webhook-secret", "", "signs the webhooks, as WORKOS_WEBHOOK_SECRET")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -86,6 +88,7 @@ func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
+	defer e.Close()
 	fmt.Fprintf(stdout, "AuthKit emulator on %s\n", config.BaseURL)
 	s := &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second}
 	stopped := context.AfterFunc(ctx, func() { _ = s.Close() })

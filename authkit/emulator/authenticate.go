@@ -23,19 +23,38 @@ type grant struct {
 
 // authenticate answers POST /user_management/authenticate.
 func (e *Emulator) authenticate(w http.ResponseWriter, r *http.Request) {
+	e.count("authenticate")
 	p, err := params(w, r)
-	if err != nil {
-		writeError(w, err)
-		return
+	name := "authenticate"
+	if grant := grantName(p.Get("grant_type")); grant != "" {
+		name += "." + grant
+		e.count(name)
 	}
-	e.mu.Lock()
-	answer, err := e.grant(p)
-	e.mu.Unlock()
-	if err != nil {
-		writeError(w, err)
-		return
+	e.serve(name, w, r, func(w http.ResponseWriter, _ *http.Request) {
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		e.mu.Lock()
+		answer, err := e.grant(p)
+		e.mu.Unlock()
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, answer)
+	})
+}
+
+// grantName is what a grant's calls are named after, or nothing.
+func grantName(grantType string) string {
+	switch grantType {
+	case "authorization_code", "refresh_token":
+		return grantType
+	case organizationSelection:
+		return "organization_selection"
 	}
-	writeJSON(w, http.StatusOK, answer)
+	return ""
 }
 
 // params reads a body of form values or of a JSON object, whose strings count.
@@ -68,13 +87,10 @@ func (e *Emulator) grant(p url.Values) (*authenticated, error) {
 	}
 	switch p.Get("grant_type") {
 	case "authorization_code":
-		e.calls["authenticate.authorization_code"]++
 		return e.grantCode(p)
 	case "refresh_token":
-		e.calls["authenticate.refresh_token"]++
 		return e.grantRefresh(p)
 	case organizationSelection:
-		e.calls["authenticate.organization_selection"]++
 		return e.grantSelection(p)
 	}
 	return nil, oauthError("invalid_request", "The grant_type is not supported.")
@@ -98,7 +114,7 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 func (e *Emulator) grantCode(p url.Values) (*authenticated, error) {
 	code := p.Get("code")
 	g, ok := e.codes.take(e.config.Now(), code)
-	if !ok {
+	if !ok || g.person.deleted {
 		return nil, oauthError("invalid_grant", fmt.Sprintf("The code '%.64s' has expired or is invalid.", code))
 	}
 	if err := checkVerifier(g.challenge, p.Get("code_verifier")); err != nil {
@@ -157,7 +173,7 @@ func (e *Emulator) selectionRequired(g grant, organizations []Organization) erro
 func (e *Emulator) grantSelection(p url.Values) (*authenticated, error) {
 	now, token := e.config.Now(), p.Get("pending_authentication_token")
 	g, ok := e.pending.get(now, token)
-	if !ok {
+	if !ok || g.person.deleted {
 		return nil, codeError(http.StatusBadRequest, "invalid_pending_authentication_token",
 			"The pending authentication token has expired or is invalid.")
 	}

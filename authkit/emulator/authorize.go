@@ -132,7 +132,7 @@ func (e *Emulator) chosenCode(req authorizeRequest, email, organizationID string
 	if err != nil {
 		return "", User{}, err
 	}
-	if _, member := p.membership(organizationID); !member && len(p.Memberships) > 1 {
+	if _, member := p.membership(organizationID); !member && len(p.active()) > 1 {
 		return "", p.User, nil
 	}
 	return e.newCode(req, p, organizationID), p.User, nil

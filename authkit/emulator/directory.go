@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -31,19 +32,30 @@ func (u User) Name() string {
 	return u.Email
 }
 
+// membership of the user in an organization, if it is active.
 func (u User) membership(organizationID string) (Membership, bool) {
-	i := slices.IndexFunc(u.Memberships, func(m Membership) bool { return m.OrganizationID == organizationID })
-	if i < 0 {
-		return Membership{}, false
+	for _, m := range u.active() {
+		if m.OrganizationID == organizationID {
+			return m, true
+		}
 	}
-	return u.Memberships[i], true
+	return Membership{}, false
+}
+
+// active memberships of the user.
+func (u User) active() []Membership {
+	return slices.DeleteFunc(slices.Clone(u.Memberships), func(m Membership) bool { return m.Inactive })
 }
 
 // Membership says what a user is and may do in an organization.
 type Membership struct {
+	ID             string // empty: a new one
 	OrganizationID string
 	Roles          []string // the first is the token's role claim; at least one
-	Permissions    []string
+	Permissions    []string // SetRole overrides them
+	Inactive       bool     // kept, but as good as none
+
+	updated time.Time
 }
 
 // Organization is what users can be members of.
@@ -60,11 +72,23 @@ type Impersonator struct {
 	Reason string // may be empty
 }
 
-// person is a user with what changes while the emulator runs.
+// person is a user with what changes while the emulator runs. The slice of memberships is
+// replaced, never written to: copies of the user are read without the lock.
 type person struct {
 	User
 	created    time.Time
 	lastSignIn time.Time
+	deleted    bool
+}
+
+// newPerson gives the user's memberships what they lack.
+func newPerson(u User, now time.Time) *person {
+	u.Memberships = slices.Clone(u.Memberships)
+	for i := range u.Memberships {
+		m := &u.Memberships[i]
+		m.ID, m.updated = cmp.Or(m.ID, newID("om_", now)), now
+	}
+	return &person{User: u, created: now}
 }
 
 func directoryProblems(users []User, organizations []Organization) []error {
@@ -87,6 +111,9 @@ func directoryProblems(users []User, organizations []Organization) []error {
 		}
 		for _, m := range u.Memberships {
 			isOrganization := func(o Organization) bool { return o.ID == m.OrganizationID }
+			if m.ID != "" {
+				unique(m.ID)
+			}
 			if !slices.ContainsFunc(organizations, isOrganization) || len(m.Roles) == 0 {
 				problems = append(problems, fmt.Errorf("emulator: user %s: a membership needs a known organization and a role", u.ID))
 			}
@@ -126,9 +153,9 @@ func (e *Emulator) findOrMake(raw string) (*person, error) {
 	if p, ok := e.find(email); ok {
 		return p, nil
 	}
-	now := e.config.Now()
-	p := &person{User: User{ID: newID("user_", now), Email: email}, created: now}
-	e.made.put(now, email, p)
+	now := e.now()
+	p := newPerson(User{ID: newID("user_", now), Email: email}, now)
+	e.made.put(e.config.Now(), email, p)
 	return p, nil
 }
 
@@ -142,19 +169,19 @@ func (e *Emulator) byID(id string) (*person, bool) {
 	return nil, false
 }
 
-// organization looks an organization up by id.
+// organization looks an organization up by id. The caller holds the lock.
 func (e *Emulator) organization(id string) (Organization, bool) {
-	i := slices.IndexFunc(e.config.Organizations, func(o Organization) bool { return o.ID == id })
+	i := slices.IndexFunc(e.organizations, func(o Organization) bool { return o.ID == id })
 	if i < 0 {
 		return Organization{}, false
 	}
-	return e.config.Organizations[i], true
+	return e.organizations[i], true
 }
 
-// organizationsOf lists a user's organizations.
+// organizationsOf lists the organizations that a user is an active member of. The caller holds the lock.
 func (e *Emulator) organizationsOf(u User) []Organization {
 	var list []Organization
-	for _, m := range u.Memberships {
+	for _, m := range u.active() {
 		if o, ok := e.organization(m.OrganizationID); ok {
 			list = append(list, o)
 		}

@@ -10,7 +10,28 @@
 //	POST /user_management/sessions/revoke     ends one (Bearer API key)
 //	GET  /user_management/sessions/logout     ends one, back to a registered URL
 //	GET  /health                              {"status":"ok"}
-//	GET  /_emulator/calls                     how often each endpoint was called
+//
+// What WorkOS's dashboard does (Bearer API key), each with its webhooks:
+//
+//	DELETE /user_management/users/{id}
+//	DELETE /organizations/{id}
+//	GET    /user_management/organization_memberships       ?user_id= or ?organization_id=
+//	PUT    /user_management/organization_memberships/{id}  role_slug
+//	PUT    /user_management/organization_memberships/{id}/deactivate and /reactivate
+//	DELETE /user_management/organization_memberships/{id}
+//
+// The emulator's own, with a method of Emulator for each (Bearer API key, but for calls):
+//
+//	GET                /_emulator/calls         how often each endpoint was called
+//	GET, POST, DELETE  /_emulator/faults        what goes wrong: AddFault
+//	GET, PATCH         /_emulator/settings      lifetimes, issuer, clock: Change
+//	POST               /_emulator/keys/rotate   RotateKey
+//	POST               /_emulator/keys/publish  PublishKey
+//	PUT                /_emulator/roles/{slug}  SetRole
+//	POST               /_emulator/events        SendEvent
+//	GET                /_emulator/webhooks      Deliveries
+//
+// docs/emulator.md shows them with curl.
 //
 // # Signing in
 //
@@ -44,15 +65,26 @@
 // A code works once, for 10 minutes. Every refresh rotates the refresh token and
 // keeps the session's id. A spent one is answered within Config.GraceWindow with
 // one more token of the same session, and is invalid_grant after that. Sign-out
-// and revocation end the session: its refresh tokens are invalid_grant.
+// and revocation end the session: its refresh tokens are invalid_grant. So does the deletion of
+// its user. Without an active membership in the session's organization a refresh is
+// organization_membership_not_found, and organization_not_found once the organization is gone;
+// neither spends the token.
+//
+// # Webhooks
+//
+// Every event goes to each of Config.WebhookURLs, in order, in the background, signed as
+// WorkOS signs: session.created, session.revoked, user.deleted, organization.deleted,
+// organization_membership.updated and .deleted, role.updated, organization_role.updated,
+// and what SendEvent sends. One change sends one event: the deletion of a user says nothing of
+// the user's sessions. Without webhook URLs nothing runs in the background.
 //
 // client_id and client_secret are checked; a wrong one is 400 invalid_client. The
 // issuer is BaseURL + "/user_management/" + ClientID, and there is no audience.
 //
 // # What it does not do
 //
-// No passwords, second factors, single sign-on, invitations, webhooks or public
-// clients (those without a secret). It keeps no browser session: every sign-in
+// No passwords, second factors, single sign-on, invitations, public clients (those
+// without a secret), and no pages of lists. It keeps no browser session: every sign-in
 // asks, so prompt and max_age hold by themselves. Everything is gone when the
 // process ends, and memory is bounded: what has expired is dropped, and past a
 // limit the oldest is.

@@ -1,15 +1,10 @@
 package emulator
 
 import (
-	"crypto/rsa"
-	"errors"
-	"fmt"
+	"context"
 	"maps"
 	"net/http"
-	"net/url"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +13,6 @@ import (
 
 // How long things last, and how many are kept.
 const (
-	defaultAccessTokenLifetime = 5 * time.Minute
-
 	codeLifetime    = 10 * time.Minute    // codes and pending authentication tokens
 	sessionLifetime = 30 * 24 * time.Hour // sessions, their refresh tokens, users made on the spot
 
@@ -29,45 +22,30 @@ const (
 	maxMadeUsers     = 1_000
 )
 
-// Config says how the emulated environment is set up, as WorkOS's dashboard would.
-type Config struct {
-	// BaseURL is where browsers and the service reach the emulator. The issuer of
-	// access tokens is made from it. A path is for an emulator that is mounted
-	// with http.StripPrefix. Required.
-	BaseURL *url.URL
-
-	ClientID string // required
-	APIKey   string // the client secret too; required
-
-	RedirectURIs     []string // registered redirect URIs, compared exactly
-	LogoutReturnURLs []string // registered sign-out redirects, compared exactly; the first is the default
-
-	AccessTokenLifetime time.Duration // 0: 5 minutes
-	GraceWindow         time.Duration // how long a spent refresh token still works; 0: not at all
-
-	// Users and Organizations that exist from the start. Both nil: those of Seed.
-	Users         []User
-	Organizations []Organization
-
-	SigningKey *rsa.PrivateKey  // signs access tokens; nil: a new key of 2048 bits
-	Now        func() time.Time // nil: time.Now
-}
-
 // Emulator is the emulated AuthKit. It is safe for concurrent use.
 type Emulator struct {
-	config  Config
-	keys    *keys
-	pages   *pages
-	handler http.Handler
+	config    Config // as it was given; what changes while it runs is below
+	pages     *pages
+	handler   http.Handler
+	endpoints []string // what calls are named after
+	webhooks  *webhooks
+	stop      func()
+	stopped   <-chan struct{}
 
-	mu       sync.Mutex // guards everything below
-	seeded   []*person
-	made     *bounded[*person] // users made on the spot, by email address
-	codes    *bounded[grant]
-	pending  *bounded[grant] // waiting for the choice of an organization
-	sessions *bounded[*session]
-	tokens   *bounded[*refreshToken]
-	calls    map[string]int
+	mu            sync.Mutex // guards everything below
+	settings      Settings
+	keys          *keys
+	faults        []Fault
+	organizations []Organization
+	roles         map[roleKey][]string // permissions that SetRole gave
+	seeded        []*person
+	made          *bounded[*person] // users made on the spot, by email address
+	codes         *bounded[grant]
+	pending       *bounded[grant] // waiting for the choice of an organization
+	sessions      *bounded[*session]
+	tokens        *bounded[*refreshToken]
+	calls         map[string]int
+	faulted       map[string]int
 }
 
 // New makes an emulator. The error names every problem of the configuration.
@@ -84,94 +62,67 @@ func New(config Config) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithCancel(context.Background())
 	e := &Emulator{
 		config:   config,
-		keys:     keys,
 		pages:    pages,
+		stop:     stop,
+		stopped:  ctx.Done(),
+		settings: Settings{AccessTokenLifetime: config.AccessTokenLifetime, GraceWindow: config.GraceWindow},
+		keys:     keys,
+		roles:    map[roleKey][]string{},
 		made:     newBounded[*person](maxMadeUsers, sessionLifetime),
 		codes:    newBounded[grant](maxCodes, codeLifetime),
 		pending:  newBounded[grant](maxCodes, codeLifetime),
 		sessions: newBounded[*session](maxSessions, sessionLifetime),
 		tokens:   newBounded[*refreshToken](maxRefreshTokens, sessionLifetime),
 		calls:    map[string]int{},
+		faulted:  map[string]int{},
 	}
+	e.organizations = slices.Clone(config.Organizations)
 	for _, user := range config.Users {
-		e.seeded = append(e.seeded, &person{User: user, created: config.Now()})
+		e.seeded = append(e.seeded, newPerson(user, config.Now()))
 	}
 	e.handler = e.routes()
+	e.webhooks = newWebhooks(config.WebhookURLs, config.WebhookSecret, e.clock)
+	e.webhooks.start(ctx)
 	return e, nil
 }
 
-func (c Config) withDefaults() (Config, error) {
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.AccessTokenLifetime == 0 {
-		c.AccessTokenLifetime = defaultAccessTokenLifetime
-	}
-	if c.Users == nil && c.Organizations == nil {
-		c.Users, c.Organizations = Seed()
-	}
-	return c, errors.Join(append(c.problems(), directoryProblems(c.Users, c.Organizations)...)...)
-}
-
-func (c Config) problems() []error {
-	var problems []error
-	if c.BaseURL == nil || c.BaseURL.Host == "" || c.BaseURL.RawQuery != "" || c.BaseURL.Fragment != "" {
-		problems = append(problems, errors.New("emulator: BaseURL: must be absolute, without query and fragment"))
-	}
-	if c.ClientID == "" || url.PathEscape(c.ClientID) != c.ClientID {
-		problems = append(problems, errors.New("emulator: ClientID: must be set, and fit into a URL's path as it is"))
-	}
-	if c.APIKey == "" {
-		problems = append(problems, errors.New("emulator: APIKey: must be set"))
-	}
-	if c.AccessTokenLifetime < time.Second {
-		problems = append(problems, errors.New("emulator: AccessTokenLifetime: must be a second or more"))
-	}
-	if c.GraceWindow < 0 {
-		problems = append(problems, errors.New("emulator: GraceWindow: must not be negative"))
-	}
-	for _, raw := range slices.Concat(c.RedirectURIs, c.LogoutReturnURLs) {
-		if u, err := url.Parse(raw); err != nil || !u.IsAbs() || u.Host == "" || strings.Contains(raw, "#") {
-			problems = append(problems, fmt.Errorf("emulator: %q: must be an absolute URL without fragment", raw))
-		}
-	}
-	return problems
-}
-
-// issuer of the access tokens.
-func (c Config) issuer() string { return c.under("user_management/" + c.ClientID).String() }
-
-// under is a URL below BaseURL. Its path is absolute, which URL.JoinPath's isn't
-// where BaseURL has none.
-func (c Config) under(below string) *url.URL {
-	u := *c.BaseURL
-	u.Path, u.RawPath = path.Join("/", u.Path, below), ""
-	return &u
+// Close ends what runs in the background: webhooks, delivered or not, and answers that a fault
+// delays. The caller closes the server.
+func (e *Emulator) Close() {
+	e.stop()
+	e.webhooks.wait()
 }
 
 func (e *Emulator) routes() http.Handler {
 	r := chi.NewRouter()
 	route := func(method, pattern, name string, handle http.HandlerFunc) {
+		e.endpoints = append(e.endpoints, name)
 		r.MethodFunc(method, pattern, func(w http.ResponseWriter, req *http.Request) {
 			e.count(name)
-			handle(w, req)
+			e.serve(name, w, req, handle)
 		})
 	}
 	route(http.MethodGet, "/user_management/authorize", "authorize", e.authorize)
 	route(http.MethodPost, "/user_management/authorize", "authorize.submit", e.authorize)
-	route(http.MethodPost, "/user_management/authenticate", "authenticate", e.authenticate)
 	route(http.MethodGet, "/sso/jwks/{clientID}", "jwks", e.jwks)
 	route(http.MethodGet, "/user_management/users/{id}/sessions", "sessions.list", e.withKey(e.listSessions))
 	route(http.MethodPost, "/user_management/sessions/revoke", "sessions.revoke", e.withKey(e.revokeSession))
 	route(http.MethodGet, "/user_management/sessions/logout", "sessions.logout", e.logout)
+	e.manage(route)
+	r.Post("/user_management/authenticate", e.authenticate) // counts, and fails, by its grants
+	e.endpoints = append(e.endpoints, "authenticate", "authenticate.authorization_code",
+		"authenticate.refresh_token", "authenticate.organization_selection")
+
 	r.Get("/health", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	r.Get("/_emulator/calls", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, e.Calls())
 	})
+	e.control(r)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { writeError(w, errNotFound) })
 	return r
 }
@@ -185,14 +136,26 @@ func (e *Emulator) count(name string) {
 	e.calls[name]++
 }
 
-// Calls says how often each endpoint was called, by name: authorize,
-// authorize.submit, authenticate, jwks, sessions.list, sessions.revoke,
-// sessions.logout. Of the calls to authenticate it counts each grant too:
-// authenticate.authorization_code, authenticate.refresh_token,
-// authenticate.organization_selection. An endpoint that was never called has no
-// entry.
+// Calls says how often each endpoint was called, by name, whether a fault answered or not:
+//
+//	authorize, authorize.submit, jwks
+//	authenticate, and of its calls each grant again: authenticate.authorization_code,
+//	authenticate.refresh_token, authenticate.organization_selection
+//	sessions.list, sessions.revoke, sessions.logout
+//	users.delete, organizations.delete, memberships.list, memberships.update,
+//	memberships.deactivate, memberships.reactivate, memberships.delete
+//
+// An endpoint that was never called has no entry.
 func (e *Emulator) Calls() map[string]int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.calls)
+}
+
+// Faulted says how many of the calls met a fault, under the names of Calls. A grant's call
+// counts as the grant's alone.
+func (e *Emulator) Faulted() map[string]int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.faulted)
 }

@@ -89,6 +89,7 @@ func start(t *testing.T, change func(*Config)) *environment {
 	server.Config.Handler = e
 	server.Start()
 	t.Cleanup(server.Close)
+	t.Cleanup(e.Close)
 	sdk := usermanagement.NewClient(testKey)
 	sdk.Endpoint = base.String()
 	return &environment{e, base.String(), sdk, clock}
@@ -133,6 +134,26 @@ func (e *environment) post(t *testing.T, target, contentType, body string) respo
 	}
 	req.Header.Set("Content-Type", contentType)
 	return e.do(t, req)
+}
+
+// ask sends a request with the API key.
+func (e *environment) ask(t *testing.T, method, path, body string) response {
+	t.Helper()
+	req, err := http.NewRequest(method, e.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+testKey)
+	req.Header.Set("Content-Type", "application/json")
+	return e.do(t, req)
+}
+
+// want is ask for a request that must be answered like this.
+func (e *environment) want(t *testing.T, method, path, body string, status int, want string) {
+	t.Helper()
+	if got := e.ask(t, method, path, body); got.status != status || got.body != want {
+		t.Errorf("%s %s: got %d %s, want %d %s", method, path, got.status, got.body, status, want)
+	}
 }
 
 // choose posts a choice on the hosted page.
@@ -218,6 +239,9 @@ func TestNewRefuses(t *testing.T) {
 		{"relative redirect URI", func(c *Config) { c.RedirectURIs = []string{"/callback"} }, `"/callback"`},
 		{"redirect URI with a fragment", func(c *Config) { c.RedirectURIs = []string{"http://a/#"} }, `"http://a/#"`},
 		{"return URL without host", func(c *Config) { c.LogoutReturnURLs = []string{"javascript:1"} }, `"javascript:1"`},
+		{"webhooks without a secret", func(c *Config) { c.WebhookURLs = []string{"http://localhost:9000/"} }, "WebhookSecret"},
+		{"webhook URL that isn't http", func(c *Config) { c.WebhookURLs, c.WebhookSecret = []string{"localhost:9000"}, "s" }, `"localhost:9000"`},
+		{"too many webhook URLs", func(c *Config) { c.WebhookURLs, c.WebhookSecret = make([]string, 11), "s" }, "more than 10"},
 		{"user without id", func(c *Config) { c.Users = []User{{Email: "a@b.example"}} }, "id or email"},
 		{"same email twice", func(c *Config) {
 			c.Users = []User{{ID: "1", Email: "a@b.example"}, {ID: "2", Email: "a@b.example"}}

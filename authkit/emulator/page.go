@@ -62,19 +62,23 @@ func (e *Emulator) showUsers(w http.ResponseWriter, req authorizeRequest, status
 	if req.query.Get("screen_hint") == "sign-up" {
 		v.Title = "Sign up"
 	}
-	for _, u := range e.config.Users {
-		v.Users = append(v.Users, button{u.Email, initial(u.Name()), u.Name(), e.note(u)})
+	e.mu.Lock()
+	for _, p := range e.seeded {
+		v.Users = append(v.Users, button{p.Email, initial(p.Name()), p.Name(), e.note(p.User)})
 	}
+	e.mu.Unlock()
 	e.pages.write(w, status, v)
 }
 
 // showOrganizations is the second step for a user of several organizations.
 func (e *Emulator) showOrganizations(w http.ResponseWriter, req authorizeRequest, u User) {
 	v := view{Title: "Choose an organization", Email: u.Email, Action: e.action(req), Text: u.Name()}
-	for _, m := range u.Memberships {
+	e.mu.Lock()
+	for _, m := range u.active() {
 		o, _ := e.organization(m.OrganizationID)
 		v.Organizations = append(v.Organizations, button{o.ID, initial(o.Name), o.Name, strings.Join(m.Roles, ", ")})
 	}
+	e.mu.Unlock()
 	e.pages.write(w, http.StatusOK, v)
 }
 
@@ -110,11 +114,13 @@ func (req authorizeRequest) application() string {
 	return "to continue to " + req.redirectURI.Scheme + "://" + req.redirectURI.Host
 }
 
+// note says what a user is. The caller holds the lock.
 func (e *Emulator) note(u User) string {
 	note := "no organization"
-	if n := len(u.Memberships); n == 1 {
-		o, _ := e.organization(u.Memberships[0].OrganizationID)
-		note = o.Name + ": " + strings.Join(u.Memberships[0].Roles, ", ")
+	memberships := u.active()
+	if n := len(memberships); n == 1 {
+		o, _ := e.organization(memberships[0].OrganizationID)
+		note = o.Name + ": " + strings.Join(memberships[0].Roles, ", ")
 	} else if n > 1 {
 		note = strconv.Itoa(n) + " organizations"
 	}

@@ -27,6 +27,7 @@ func Seed() ([]User, []Organization) {
 		ExternalID:        "employee-7",
 		Metadata:          map[string]string{"department": "Research, Lund"},
 		Memberships: []Membership{{
+			ID:             "om_01JSSZ6D0GQ1N3V5T7R9P2M4K6",
 			OrganizationID: acme.ID,
 			Roles:          []string{"admin", "billing"},
 			Permissions:    []string{"reports:read", "reports:write", "users:manage"},
@@ -37,8 +38,8 @@ func Seed() ([]User, []Organization) {
 		FirstName: "Sam",
 		LastName:  "Rivera, Jr.",
 		Memberships: []Membership{
-			{OrganizationID: acme.ID, Roles: []string{"member"}, Permissions: []string{"reports:read"}},
-			{OrganizationID: globex.ID, Roles: []string{"owner"}, Permissions: []string{"reports:read", "reports:write"}},
+			{ID: "om_01JSSZ7H2ES3Q5W8Y1B4D6F9GJ", OrganizationID: acme.ID, Roles: []string{"member"}, Permissions: []string{"reports:read"}},
+			{ID: "om_01JSSZ8K4FT6R9X2Z5C7E0G3HM", OrganizationID: globex.ID, Roles: []string{"owner"}, Permissions: []string{"reports:read", "reports:write"}},
 		},
 	}, {
 		ID:        "user_01JX45HY43KWJRP1XPA7Z3DJ8F",
@@ -46,7 +47,7 @@ func Seed() ([]User, []Organization) {
 		FirstName: "Iris",
 		LastName:  "Okafor",
 		Memberships: []Membership{
-			{OrganizationID: acme.ID, Roles: []string{"member"}, Permissions: []string{"reports:read"}},
+			{ID: "om_01JX45KN6GV8S1Y4A7D9F2H5JP", OrganizationID: acme.ID, Roles: []string{"member"}, Permissions: []string{"reports:read"}},
 		},
 		Impersonator: &Impersonator{Email: "support@example.com", Reason: `Ticket 4711: "export is empty"`},
 	}}

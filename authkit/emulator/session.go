@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -41,7 +42,7 @@ type authenticated struct {
 
 // startSession signs the user of a grant in. The caller holds the lock.
 func (e *Emulator) startSession(g grant, ip, userAgent string) (*authenticated, error) {
-	now := e.config.Now()
+	now := e.now()
 	s := &session{
 		id:             newID("session_", now),
 		person:         g.person,
@@ -52,7 +53,8 @@ func (e *Emulator) startSession(g grant, ip, userAgent string) (*authenticated, 
 		updated:        now,
 	}
 	g.person.lastSignIn = now
-	e.sessions.put(now, s.id, s)
+	e.sessions.put(e.config.Now(), s.id, s)
+	e.emit("session.created", s.json())
 	return e.issue(s)
 }
 
@@ -90,10 +92,11 @@ func (e *Emulator) grantRefresh(p url.Values) (*authenticated, error) {
 	if !ok || !s.ended.IsZero() {
 		return nil, oauthError("invalid_grant", "Session has already ended.")
 	}
-	if !token.spent.IsZero() && now.Sub(token.spent) >= e.config.GraceWindow {
+	if !token.spent.IsZero() && now.Sub(token.spent) >= e.settings.GraceWindow {
 		return nil, oauthError("invalid_grant", "Refresh token already exchanged.")
 	}
-	if organizationID := p.Get("organization_id"); organizationID != "" {
+	// The session's own organization may have lost the user, or be gone.
+	if organizationID := cmp.Or(p.Get("organization_id"), s.organizationID); organizationID != "" {
 		if err := e.checkMembership(s.person, organizationID); err != nil {
 			return nil, err
 		}
@@ -102,15 +105,8 @@ func (e *Emulator) grantRefresh(p url.Values) (*authenticated, error) {
 	if token.spent.IsZero() {
 		token.spent = now
 	}
-	s.updated = now
+	s.updated = e.now()
 	return e.issue(s)
-}
-
-// end ends an active session. The caller holds the lock.
-func (s *session) end(now time.Time) {
-	if s.ended.IsZero() {
-		s.ended, s.updated = now, now
-	}
 }
 
 // errSeveral is SignIn's refusal to guess.

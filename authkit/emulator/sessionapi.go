@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -25,18 +26,21 @@ type sessionJSON struct {
 	UpdatedAt      string            `json:"updated_at"`
 }
 
-// json describes an active session, the only kind that is ever shown.
+// json describes the session. The caller holds the lock.
 func (s *session) json() sessionJSON {
-	method := "password"
+	method, status := "password", "active"
 	if s.person.Impersonator != nil {
 		method = "impersonation"
+	}
+	if !s.ended.IsZero() {
+		status = "revoked"
 	}
 	return sessionJSON{
 		Object:         "session",
 		ID:             s.id,
 		UserID:         s.person.ID,
 		OrganizationID: orNull(s.organizationID),
-		Status:         "active",
+		Status:         status,
 		AuthMethod:     method,
 		IPAddress:      orNull(s.ip),
 		UserAgent:      orNull(s.userAgent),
@@ -74,7 +78,7 @@ func (e *Emulator) listSessions(w http.ResponseWriter, r *http.Request) {
 	}
 	e.mu.Unlock()
 	if !known {
-		writeError(w, codeError(http.StatusNotFound, "entity_not_found", "User not found."))
+		writeError(w, notFound("User"))
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
@@ -91,8 +95,8 @@ func (e *Emulator) revokeSession(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	if !e.endSession(p.Get("session_id")) {
-		writeError(w, codeError(http.StatusNotFound, "entity_not_found", "Session not found."))
+	if err := e.RevokeSession(p.Get("session_id")); err != nil {
+		writeError(w, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]bool{"success": true})
@@ -111,7 +115,7 @@ func (e *Emulator) logout(w http.ResponseWriter, r *http.Request) {
 			"This return_to is not a registered sign-out redirect: "+returnTo)
 		return
 	}
-	e.endSession(id)
+	_ = e.RevokeSession(id) // it may be gone
 	if returnTo == "" && len(e.config.LogoutReturnURLs) > 0 {
 		returnTo = e.config.LogoutReturnURLs[0]
 	}
@@ -123,14 +127,21 @@ func (e *Emulator) logout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, returnTo, http.StatusFound)
 }
 
-// endSession ends a session and says whether it was there, ended or not.
-func (e *Emulator) endSession(id string) bool {
+// RevokeSession ends a session and sends session.revoked. One that has ended stays as it is; one
+// that there isn't is an error.
+func (e *Emulator) RevokeSession(id string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.config.Now()
-	s, ok := e.sessions.get(now, id)
-	if ok {
-		s.end(now)
+	s, ok := e.sessions.get(e.config.Now(), id)
+	if !ok {
+		return notFound("Session")
 	}
-	return ok
+	if s.ended.IsZero() {
+		s.end(e.now())
+		e.emit("session.revoked", s.json())
+	}
+	return nil
 }
+
+// end ends a session. The caller holds the lock.
+func (s *session) end(now time.Time) { s.ended, s.updated = now, now }

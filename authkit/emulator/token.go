@@ -1,46 +1,12 @@
 package emulator
 
 import (
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-jose/go-jose/v4"
 )
-
-// keys is the key that signs access tokens, and its public side.
-type keys struct {
-	signer jose.Signer
-	set    jose.JSONWebKeySet
-}
-
-func newKeys(private *rsa.PrivateKey) (*keys, error) {
-	if private == nil {
-		var err error
-		if private, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
-			return nil, fmt.Errorf("emulator: signing key: %w", err)
-		}
-	}
-	public := jose.JSONWebKey{Key: private.Public(), Algorithm: string(jose.RS256), Use: "sig"}
-	thumbprint, err := public.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return nil, fmt.Errorf("emulator: signing key: %w", err)
-	}
-	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
-	signer, err := jose.NewSigner(jose.SigningKey{
-		Algorithm: jose.RS256,
-		Key:       jose.JSONWebKey{Key: private, KeyID: public.KeyID},
-	}, nil)
-	if err != nil {
-		return nil, fmt.Errorf("emulator: signing key: %w", err)
-	}
-	return &keys{signer: signer, set: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}}}, nil
-}
 
 // claims of an access token, in the API's order. There is no audience.
 type claims struct {
@@ -75,9 +41,9 @@ type organizationClaims struct {
 
 // accessToken signs a new token of the session. The caller holds the lock.
 func (e *Emulator) accessToken(s *session) (string, error) {
-	now := e.config.Now()
+	now := e.now()
 	c := claims{
-		Issuer:             e.config.issuer(),
+		Issuer:             e.issuer(),
 		Subject:            s.person.ID,
 		ClientID:           e.config.ClientID,
 		organizationClaims: e.organizationClaims(s),
@@ -85,7 +51,7 @@ func (e *Emulator) accessToken(s *session) (string, error) {
 		ID:                 newID("", now),
 		AuthTime:           s.created.Unix(),
 		IssuedAt:           now.Unix(),
-		Expires:            now.Add(e.config.AccessTokenLifetime).Unix(),
+		Expires:            now.Add(e.settings.AccessTokenLifetime).Unix(),
 	}
 	if by := s.person.Impersonator; by != nil {
 		c.Actor = &actor{by.Email}
@@ -101,6 +67,7 @@ func (e *Emulator) accessToken(s *session) (string, error) {
 	return signed.CompactSerialize()
 }
 
+// organizationClaims are nil without an organization. The caller holds the lock.
 func (e *Emulator) organizationClaims(s *session) *organizationClaims {
 	organization, _ := e.organization(s.organizationID)
 	member, ok := s.person.membership(s.organizationID)
@@ -111,7 +78,7 @@ func (e *Emulator) organizationClaims(s *session) *organizationClaims {
 		OrganizationID: organization.ID,
 		Role:           member.Roles[0],
 		Roles:          member.Roles,
-		Permissions:    append([]string{}, member.Permissions...), // [] where there are none
+		Permissions:    append([]string{}, e.permissions(member)...), // [] where there are none
 		Entitlements:   organization.Entitlements,
 		FeatureFlags:   organization.FeatureFlags,
 	}
@@ -123,5 +90,8 @@ func (e *Emulator) jwks(w http.ResponseWriter, r *http.Request) {
 		writeError(w, errNotFound)
 		return
 	}
-	writeJSON(w, http.StatusOK, e.keys.set)
+	e.mu.Lock()
+	set := e.keys.set
+	e.mu.Unlock()
+	writeJSON(w, http.StatusOK, set)
 }

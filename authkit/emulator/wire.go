@@ -120,6 +120,11 @@ func codeError(status int, code, message string) error {
 	return &apiError{status, map[string]string{"code": code, "message": message}}
 }
 
+// notFound is the refusal of an id that nothing has.
+func notFound(what string) error {
+	return codeError(http.StatusNotFound, "entity_not_found", what+" not found.")
+}
+
 var errNotFound error = &apiError{http.StatusNotFound, map[string]string{"message": "Not Found"}}
 
 func writeError(w http.ResponseWriter, err error) {

@@ -48,6 +48,9 @@ type fetched struct {
 // Ready tells whether there are keys.
 func (k *KeySet) Ready() bool { return k.latest().keys != nil }
 
+// Err is why the latest fetch failed, nil if it didn't.
+func (k *KeySet) Err() error { return k.latest().err }
+
 // Fetch fetches the key set, or waits for the fetch that is under way, for as long
 // as ctx allows; the fetch itself goes on without ctx, for 5 seconds at most. After
 // a failed one it answers with the same error for a while (1 s, doubling to 30 s).
@@ -63,13 +66,14 @@ func (k *KeySet) Fetch(ctx context.Context) error {
 // key returns the key with that id at hand, or nil.
 func (k *KeySet) key(id string) *rsa.PublicKey {
 	latest := k.latest()
-	if latest.keys != nil && !clock(k.Now).Before(latest.next) && k.refreshing.CompareAndSwap(false, true) {
+	found := latest.keys[id]
+	if found != nil && !clock(k.Now).Before(latest.next) && k.refreshing.CompareAndSwap(false, true) {
 		go func() {
 			defer k.refreshing.Store(false)
 			k.Fetch(context.Background()) // ends within fetchTimeout; an error is kept for who needs a key
 		}()
 	}
-	return latest.keys[id]
+	return found // for want of it the caller fetches
 }
 
 func (k *KeySet) latest() *fetched {
