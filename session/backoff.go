@@ -32,6 +32,10 @@ func (b *backoff) wait(now time.Time) time.Duration {
 	return max(0, b.until.Sub(now))
 }
 
+// Resting is for how long no refresh is tried, because the last ones failed; 0 if
+// AuthKit is well as far as is known.
+func (m *Manager) Resting() time.Duration { return m.backoff.wait(m.Now()) }
+
 // begin asks for leave to ask AuthKit; end must be called if it is given.
 func (b *backoff) begin(now time.Time) error {
 	b.mu.Lock()

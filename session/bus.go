@@ -88,6 +88,7 @@ func (m *Manager) missed(ctx context.Context, emptied bool) {
 	}
 	s.mu.Unlock()
 	if emptied {
+		s.metrics.emptied.Inc()
 		s.log.Error().Msg("the store has lost its values: what this replica remembers is written again; a browser with a cookie from before a refresh that no replica remembers has to sign in")
 	}
 	values, err := s.store.Load(ctx, s.ttl, marksKey)

@@ -56,6 +56,13 @@ func (f *flights) join(hash tokenHash, refresh func(context.Context) (string, er
 	return fl
 }
 
+// pending counts the refreshes under way and waiting.
+func (f *flights) pending() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.byToken)
+}
+
 func (f *flights) run(refresh func(context.Context) (string, error)) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), refreshLimit)
 	defer cancel()

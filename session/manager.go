@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
@@ -36,8 +38,9 @@ type Config struct {
 	Store     Store
 	Bus       Bus
 	Passwords []string
-	Log       zerolog.Logger   // may be zero
-	Now       func() time.Time // nil: time.Now
+	Metrics   prometheus.Registerer // may be nil
+	Log       zerolog.Logger        // may be zero
+	Now       func() time.Time      // nil: time.Now
 }
 
 // Manager answers what session a request has. It is safe for concurrent use.
@@ -49,6 +52,7 @@ type Manager struct {
 	shared     *shared
 	flights    *flights
 	backoff    backoff
+	metrics    *metrics
 }
 
 // valueHash stands for a session cookie's value.
@@ -77,18 +81,22 @@ func New(c Config) (*Manager, error) {
 	if c.RotationTTL == 0 {
 		c.RotationTTL = 30 * 24 * time.Hour
 	}
+	counter := stats.NewCounter()
 	m := &Manager{
 		Config: c,
 		remembered: otter.Must(&otter.Options[valueHash, *Verified]{
 			MaximumWeight: maxRememberedBytes,
 			Weigher:       func(_ valueHash, v *Verified) uint32 { return max(maxRememberedBytes/maxRemembered, v.size()) },
+			StatsRecorder: counter,
 		}),
 		rotations: newRotations(c.RotationTTL),
 		marks:     newMarks(c.RotationTTL),
 		flights:   newFlights(),
+		metrics:   newMetrics(c.Metrics),
 	}
+	m.observe(c.Metrics, counter)
 	var err error
-	m.shared, err = newShared(c, m.rotations, m.marks)
+	m.shared, err = newShared(c, m.rotations, m.marks, m.metrics)
 	return m, err
 }
 
@@ -142,6 +150,7 @@ func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (
 	o.arrived = true
 	p := m.look(ctx, o, false)
 	if p.superseded {
+		m.metrics.superseded.Inc()
 		return nil, ErrSuperseded
 	}
 	if m.rotations.arrived(o.token, m.Now()) {
@@ -156,6 +165,7 @@ func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (
 	if err != nil || v.Current == "" {
 		return v, err
 	}
+	m.metrics.redelivers.Inc()
 	stale := *v
 	stale.Sent = o.hash
 	return &stale, nil
@@ -170,6 +180,9 @@ func (m *Manager) look(ctx context.Context, o *opened, now bool) place {
 			id := identityOf(o.Session, claims)
 			certain = m.shared.look(ctx, o, lineOf(claims), &id, now)
 		}
+	}
+	if !certain {
+		m.metrics.uncertain.Inc()
 	}
 	p := m.rotations.find(o.token, o.sealed, m.Now())
 	p.uncertain = !certain

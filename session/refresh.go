@@ -67,6 +67,7 @@ func (m *Manager) renew(ctx context.Context, o *opened, c *token.Claims, p place
 		return m.exchange(ctx, o, c)
 	})
 	if f == nil {
+		m.metrics.refreshes.WithLabelValues(resultOverloaded).Inc()
 		return nil, &Outage{RetryAfter: backOff, Err: errors.New("too many refreshes are waiting")}
 	}
 	timer := time.NewTimer(wait)
@@ -98,6 +99,7 @@ func (m *Manager) exchange(ctx context.Context, o *opened, c *token.Claims) (str
 	defer release()
 	if m.Store != nil {
 		if p = m.look(ctx, o, true); p.current != "" {
+			m.metrics.refreshes.WithLabelValues(resultElsewhere).Inc()
 			return p.current, nil // another replica did it
 		}
 		if err := m.canRefresh(o, p, m.Now()); err != nil {
@@ -115,6 +117,7 @@ func (m *Manager) exchange(ctx context.Context, o *opened, c *token.Claims) (str
 	}
 	m.rotations.record(r, begun, m.Now())
 	m.remembered.Invalidate(o.hash)
+	m.metrics.refreshes.WithLabelValues(resultRefreshed).Inc()
 	m.shared.saveRotation(context.WithoutCancel(ctx), r, o.hash)
 	m.Log.Info().Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).Msg("session refreshed")
 	return sealed, nil
@@ -157,6 +160,7 @@ func (m *Manager) refused(ctx context.Context, o *opened, c *token.Claims, err e
 		if step.OrganizationID == "" {
 			step = &StepRequired{Code: step.Code, OrganizationID: c.OrganizationID}
 		}
+		m.metrics.refreshes.WithLabelValues(resultStep).Inc()
 		m.rotations.await(o.token, lineOf(c), step, m.Now())
 		log(m.Log.Info()).Str("code", step.Code).Msg("AuthKit asks for a step of the user's")
 		return "", step
@@ -169,10 +173,11 @@ func (m *Manager) refused(ctx context.Context, o *opened, c *token.Claims, err e
 		outage = &Outage{Err: err}
 	}
 	m.rotations.hold(o.token, lineOf(c), outage.RetryAfter, m.Now())
-	line, text := m.Log.Warn(), "AuthKit can't refresh sessions now; sessions are kept"
+	result, line, text := resultOutage, m.Log.Warn(), "AuthKit can't refresh sessions now; sessions are kept"
 	if outage.Refused {
-		line, text = m.Log.Error(), "AuthKit refuses this service's own request, or answers with something that is no session; sessions are kept"
+		result, line, text = resultRejected, m.Log.Error(), "AuthKit refuses this service's own request, or answers with something that is no session; sessions are kept"
 	}
+	m.metrics.refreshes.WithLabelValues(result).Inc()
 	log(line).Int("status", outage.Status).Str("code", outage.Code).Err(outage.Err).Msg(text)
 	return "", outage
 }
@@ -180,20 +185,25 @@ func (m *Manager) refused(ctx context.Context, o *opened, c *token.Claims, err e
 // condemned handles invalid_grant. It is about this refresh token, not about the
 // session: a replica or an app's own SDK may have spent it.
 func (m *Manager) condemned(ctx context.Context, o *opened, c *token.Claims, log func(*zerolog.Event) *zerolog.Event) (string, error) {
+	count := func(result string) { m.metrics.refreshes.WithLabelValues(result).Inc() }
 	p := m.look(ctx, o, m.Store != nil)
 	if p.current != "" {
+		count(resultElsewhere)
 		return p.current, nil
 	}
 	if p.uncertain {
+		count(resultUncertain)
 		m.rotations.hold(o.token, lineOf(c), backOff, m.Now())
 		log(m.Log.Warn()).Msg("AuthKit refused the refresh token, and the store can't tell whether another replica has spent it; the session is kept")
 		return "", &Outage{RetryAfter: backOff, Err: errors.New("refresh token refused, and the store can't be asked")}
 	}
 	m.rotations.refuse(o.token, lineOf(c), c.IssuedAt, m.Now())
 	if p := m.rotations.find(o.token, o.sealed, m.Now()); p.current != "" {
+		count(resultElsewhere)
 		log(m.Log.Info()).Msg("AuthKit refused the refresh token, which an app's own SDK has spent: its session goes on")
 		return p.current, nil
 	}
+	count(resultEnded)
 	log(m.Log.Info()).Msg("AuthKit refused the refresh token: the session has ended")
 	return "", fmt.Errorf("%w: %w", ErrEnded, ErrInvalidGrant)
 }

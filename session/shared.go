@@ -14,6 +14,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
@@ -43,6 +44,8 @@ type shared struct {
 	ttl       time.Duration
 	rotations *rotations
 	marks     *marks
+	metrics   *metrics
+	flight    singleflight.Group
 	looked    *otter.Cache[tokenHash, time.Time] // when the store was asked about a token
 	log       zerolog.Logger
 	now       func() time.Time
@@ -54,8 +57,8 @@ type shared struct {
 	garbageSeen time.Time
 }
 
-func newShared(c Config, r *rotations, k *marks) (*shared, error) {
-	s := &shared{store: c.Store, bus: c.Bus, ttl: c.RotationTTL, rotations: r, marks: k, log: c.Log, now: c.Now}
+func newShared(c Config, r *rotations, k *marks, counts *metrics) (*shared, error) {
+	s := &shared{store: c.Store, bus: c.Bus, ttl: c.RotationTTL, rotations: r, marks: k, metrics: counts, log: c.Log, now: c.Now}
 	if s.store == nil {
 		return s, nil
 	}
@@ -101,6 +104,17 @@ func (s *shared) look(ctx context.Context, o *opened, key lineKey, id *Identity,
 	if at, ok := s.looked.GetIfPresent(o.token); ok && !force && now.Sub(at) < lookEvery {
 		return s.certain()
 	}
+	if force { // what an earlier look finds is no answer
+		return s.load(ctx, o, key, id, now)
+	}
+	found, _, _ := s.flight.Do(string(o.token[:]), func() (any, error) {
+		return s.load(context.WithoutCancel(ctx), o, key, id, now), nil
+	})
+	return found.(bool)
+}
+
+// load does the looking, once for all who look at the same time.
+func (s *shared) load(ctx context.Context, o *opened, key lineKey, id *Identity, now time.Time) bool {
 	about := []markKey{{Subject: key.Subject, SID: key.SID}}
 	for k := range keysOf(id, false) {
 		about = append(about, k)
@@ -194,6 +208,7 @@ func (s *shared) seal(name string, v any) []byte {
 
 // garbage reports values that can't be used, once a minute.
 func (s *shared) garbage(err error) {
+	s.metrics.garbage.Inc()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := s.now(); now.Sub(s.garbageSeen) >= time.Minute {
