@@ -13,14 +13,18 @@ type client struct {
 	navigation bool // a page or frame is being loaded
 	htmx       bool
 	fetch      bool // Sec-Fetch-Dest: empty, and no WebSocket
+	webSocket  bool
 }
 
 // document tells whether this is a navigation that can be sent elsewhere and back.
 func (c client) document() bool { return c.navigation && safe(c.method) }
 
 // carries tells whether a cookie on the answer to this request is worth it: never
-// on a sub-resource, whose answer a shared cache may keep and hand to strangers.
-func (c client) carries() bool { return c.navigation || c.fetch || !safe(c.method) }
+// on a sub-resource, whose answer a shared cache may keep and hand to strangers, and
+// never on a WebSocket's handshake, which is CONNECT over HTTP/2 (RFC 8441).
+func (c client) carries() bool {
+	return !c.webSocket && (c.navigation || c.fetch || !safe(c.method))
+}
 
 func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
@@ -29,10 +33,10 @@ func safe(method string) bool { return method == http.MethodGet || method == htt
 func classify(h http.Header, method string) client {
 	mode, dest := first(h, "Sec-Fetch-Mode"), first(h, "Sec-Fetch-Dest")
 	c := client{method: method, htmx: first(h, "Hx-Request") == "true"}
-	webSocket := mode == "websocket" || first(h, "Sec-Websocket-Key") != ""
+	c.webSocket = mode == "websocket" || first(h, "Sec-Websocket-Key") != "" || first(h, "Sec-Websocket-Version") != ""
 	prefetch := strings.HasPrefix(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch"
 	switch {
-	case webSocket || prefetch:
+	case c.webSocket || prefetch:
 	case mode != "":
 		c.navigation = mode == "navigate" && (dest == "document" || dest == "iframe")
 		c.fetch = dest == "empty"

@@ -22,6 +22,7 @@ const (
 	ReasonBadSession     = "bad_session"     // a cookie that can't be used
 	ReasonSessionEnded   = "session_ended"   // signed out, revoked, refused by AuthKit
 	ReasonSuperseded     = "superseded"      // an old cookie, while a later one is in use
+	ReasonRenewCookie    = "renew_cookie"    // a good session whose new cookies only /verify/sign-in can send
 	ReasonStepRequired   = "step_required"   // AuthKit wants the user to do something first
 	ReasonWrongHost      = "wrong_host"      // not a protected host
 	ReasonBadRequest     = "bad_request"     // the gateway's question can't be used
@@ -41,6 +42,7 @@ type decision struct {
 	loginURL   string            // where to sign in
 	cookies    []string          // Set-Cookie lines
 	retryAfter time.Duration     // for 503
+	notStored  bool              // the browser doesn't keep the cookie that it was sent
 	note       string            // something the operator should know although it is allowed
 }
 
@@ -134,14 +136,21 @@ func (h *Handler) allow(q *question, v *session.Verified) *decision {
 		return d
 	}
 	switch {
-	case q.profile == forwardAuth && q.client.document():
-		if h.renew(renewal{cookie: v.Sent}, 1) {
-			d.status, d.location = http.StatusSeeOther, q.url()
-		} else {
-			d.note = "cookie_not_stored: the browser still sends an old session cookie"
+	case q.profile != forwardAuth && len(lines) == 1: // a 200 brings it
+	case q.profile == bare, q.profile == authRequest && !q.client.document():
+		return d // nginx passes one line of a 200: the next document gets them
+	case !q.client.document():
+	case !h.renew(renewal{cookie: v.Sent}, 1):
+		d.notStored, d.note = true, "cookie_not_stored: the browser still sends an old session cookie"
+		if q.profile != forwardAuth {
+			return d
 		}
-	case q.profile != forwardAuth && len(lines) > 1:
-		return d // nginx passes one line of a 200
+	case q.profile == forwardAuth:
+		d.status, d.location = http.StatusSeeOther, q.url()
+	default:
+		d = deny(http.StatusUnauthorized, ReasonRenewCookie, "the session is good; its new cookies are sent by /verify/sign-in")
+		d.loginURL = h.loginURL(q, "")
+		return d
 	}
 	d.cookies = lines
 	return d

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
@@ -59,8 +60,9 @@ type Config struct {
 	Gateway        Gateway
 	Peers          Peers
 	Headers        IdentityHeaders
-	AllowPreflight bool // CORS preflights pass without a session
-	LogAllowed     bool // also log what is allowed
+	AllowPreflight bool                  // CORS preflights pass without a session
+	LogAllowed     bool                  // also log what is allowed
+	Metrics        prometheus.Registerer // may be nil
 	Log            zerolog.Logger
 	Now            func() time.Time // nil: time.Now
 }
@@ -69,6 +71,7 @@ type Config struct {
 type Handler struct {
 	Config
 	renewals *otter.Cache[renewal, renewed] // redirects that brought a cookie, of the last minute
+	metrics  *metrics
 }
 
 // New makes a Handler.
@@ -79,6 +82,7 @@ func New(c Config) *Handler {
 	return &Handler{
 		Config:   c,
 		renewals: otter.Must(&otter.Options[renewal, renewed]{MaximumSize: 10_000}),
+		metrics:  newMetrics(c.Metrics),
 	}
 }
 
@@ -144,6 +148,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, q question) {
 	if d == nil {
 		d = h.decide(r.Context(), &q)
 	}
+	h.metrics.count(d)
 	h.log(&q, d, id)
 	h.write(w, &q, d, id)
 }

@@ -94,6 +94,8 @@ func explain(d *decision, login string) page.Page {
 		p.Title, p.Text = "Not a trusted gateway", d.detail
 	case ReasonBadRequest:
 		p.Title, p.Text = "Bad request", "The gateway's question can't be answered: "+d.detail
+	case ReasonRenewCookie:
+		p.Title, p.Text = "Try again", "You are signed in, and your browser is to get a new cookie. Load the page again."
 	case ReasonUnavailable:
 		p.Title, p.Text = "Try again in a moment", "Your session can't be checked right now. You are still signed in."
 		p.Links = []page.Link{{Text: "Sign in again", URL: login}}

@@ -112,7 +112,7 @@ var statuses = map[string][]int{
 }
 
 var reasons = []string{
-	"no_session", "bad_session", "session_ended", "superseded", "step_required",
+	"no_session", "bad_session", "session_ended", "superseded", "renew_cookie", "step_required",
 	"wrong_host", "bad_request", "untrusted_proxy", "misconfigured", "unavailable",
 }
 
