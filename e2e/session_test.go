@@ -163,25 +163,3 @@ func TestLargeSession(t *testing.T) {
 		}
 	})
 }
-
-// nginx can't pass several cookies on with a page, so the page comes without.
-func TestLargeSessionRefresh(t *testing.T) {
-	t.Parallel()
-	eachGateway(t, func(t *testing.T, g gateway) {
-		s := newStack(t, g)
-		b := newBrowser(t)
-		b.setSession(s.origin, s.expiredSession(t, large))
-		old := b.cookie(s.origin, "wos-session")
-
-		a := b.open(s.origin + deepLink)
-
-		b.seen(a)
-		if got, want := b.cookie(s.origin, "wos-session") != old, g.name == "traefik"; got != want {
-			t.Errorf("the browser has a new session: got %t, want %t", got, want)
-		}
-		b.seen(b.open(s.origin + deepLink))
-		if got := s.authKit.Calls()["authenticate.refresh_token"]; got != 1 {
-			t.Errorf("refreshes at AuthKit: got %d, want 1", got)
-		}
-	})
-}

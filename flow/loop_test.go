@@ -71,7 +71,7 @@ func TestLoopCauseOfAnEndedSession(t *testing.T) {
 		spoil func(t *testing.T, w *world, b *browser)
 		want  string
 	}{
-		{"signed out elsewhere", func(t *testing.T, w *world, b *browser) { w.Sessions.End(t.Context(), b.header(app + "/")) }, "it has ended"},
+		{"signed out elsewhere", func(t *testing.T, w *world, b *browser) { w.Sessions.End(t.Context(), b.header(app+"/")) }, "it has ended"},
 		{"sealed under another password", func(_ *testing.T, _ *world, b *browser) { b.plant(app+"/", "wos-session", "Fe26.2*x") },
 			"it can't be opened, or its access token is not valid"},
 		{"AuthKit is down", func(_ *testing.T, w *world, _ *browser) {

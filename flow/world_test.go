@@ -60,7 +60,7 @@ type world struct {
 	clock   *clock
 	authkit *emulator.Emulator
 	hosted  *url.URL // where AuthKit is
-	iron    *seal.Iron
+	iron    *seal.Cookie
 	log     *record
 	secrets *record // what browsers saw and no log may hold, one a line
 
@@ -81,7 +81,7 @@ func newWorld(t testing.TB, s settings) *world {
 	}
 	w := &world{
 		clock: &clock{now: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)},
-		log:   new(record), secrets: new(record), iron: &seal.Iron{Passwords: s.passwords},
+		log:   new(record), secrets: new(record),
 	}
 	w.startAuthKit(t, s)
 	w.startService(t, s)
@@ -134,6 +134,10 @@ func (w *world) startService(t testing.TB, s settings) {
 		client.APIKey = "sk_test_2"
 	}
 	keys := &token.KeySet{URL: client.KeySetURL(), Client: &http.Client{Transport: w.net}, Now: w.clock.Now}
+	w.iron, err = seal.NewCookie(seal.FormatIron, s.passwords...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.iron.Now = w.clock.Now
 	sessions, err := session.New(session.Config{
 		Cookie: session.Cookie{

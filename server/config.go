@@ -38,6 +38,10 @@ type Config struct {
 	// Protects every host under this domain, which must cover the redirect URI's host. Not set: that host
 	// alone.
 	CookieDomain string `env:"WORKOS_COOKIE_DOMAIN"`
+	// The SDK whose cookie this service writes and reads: `iron` is that of Node.js, Next.js, TanStack,
+	// SvelteKit, Astro, Remix and React Router. Iron cookies are read in any case. `python` and `php` ask
+	// for a password that is base64 of 32 bytes.
+	CookieFormat string `env:"WORKOS_COOKIE_FORMAT" envDefault:"iron" choices:"iron,go,ruby,python,php"`
 	// How long a browser keeps the session cookie, in seconds: 1 to 34560000 (400 days).
 	CookieMaxAge time.Duration `env:"WORKOS_COOKIE_MAX_AGE" envDefault:"34560000"`
 	// The cookie's SameSite. `none` is for apps in other sites' frames, and makes the cookie Secure.
@@ -52,6 +56,9 @@ type Config struct {
 	// Accepted issuers of access tokens, comma-separated. Not set: the issuer isn't checked, the signature
 	// binds the token to the environment.
 	Issuers []string `env:"WORKOS_ISSUER"`
+	// Signing secret of the webhook endpoint (dashboard, Webhooks), which is then `webhooks` beside the
+	// callback. Not set: there is none, and revoked sessions end with their access token.
+	WebhookSecret Secret `env:"WORKOS_WEBHOOK_SECRET"`
 
 	// Which gateway asks at `/verify`. Not set: nothing but a session lets a request in there.
 	Gateway string `env:"GATEWAY" choices:"traefik,caddy,haproxy,nginx,ingress-nginx"`
@@ -63,6 +70,17 @@ type Config struct {
 	ListenAddr Address `env:"LISTEN_ADDR" envDefault:":9000"`
 	// A listener of its own for `/verify` and all below it. Not set: they share `LISTEN_ADDR`.
 	VerifyAddr Address `env:"VERIFY_ADDR"`
+	// A listener of its own for `/metrics` (Prometheus), `/healthz` and `/readyz`. Not set: no metrics.
+	AdminAddr Address `env:"ADMIN_ADDR"`
+	// Redis 6.2 or later, or Valkey, that several replicas share: `redis://:password@host:6379/0`,
+	// `rediss://` with TLS; for the forms with Sentinel and Cluster see docs/replicas.md. Not set: run one
+	// replica.
+	RedisURL Secret `env:"REDIS_URL"`
+	// How long a browser that never gets a new cookie may go on with an old one, since it last did.
+	RotationTTL TTL `env:"ROTATION_TTL" envDefault:"720h"`
+	// Leaves out of the cookie what identity headers don't need of the user. For users with large metadata;
+	// an app's own SDK then misses it.
+	CookieSlim bool `env:"COOKIE_SLIM" envDefault:"false"`
 	// Where a sign-in leads that asks for no page: a path, or a URL on a protected host.
 	DefaultReturnURL *url.URL `env:"DEFAULT_RETURN_URL"`
 	// Where AuthKit sends the browser after a sign-out, as registered in the dashboard under Redirects.
@@ -93,6 +111,7 @@ func ParseConfig(environ map[string]string) (*Config, error) {
 	p.checkCookieName(c)
 	p.checkAPI(c)
 	p.checkListeners(c)
+	p.checkStore(c)
 	p.checkReturnURLs(c)
 	if len(p.lines) > 0 {
 		return nil, errors.Join(p.lines...)

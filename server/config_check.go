@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/redis"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -29,12 +31,6 @@ func (p *problems) checkConflicts(environ map[string]string) {
 	set := func(name string) string { return strings.ToLower(strings.TrimSpace(environ[name])) }
 	if set("POLICY_FILE") != "" {
 		p.add("POLICY_FILE", "this version has no policies yet, so everybody who can sign in would get in: remove it if that is meant")
-	}
-	if set("REDIS_URL") != "" {
-		p.add("REDIS_URL", "this version keeps sessions in the memory of one process: remove it, and run one replica")
-	}
-	if format := set("WORKOS_COOKIE_FORMAT"); format != "" && format != "iron" {
-		p.add("WORKOS_COOKIE_FORMAT", "this version reads and writes iron only, the format of the Node, Next.js, TanStack, SvelteKit and Astro SDKs: remove it")
 	}
 	one, other := set("WORKOS_COOKIE_SAMESITE"), set("WORKOS_COOKIE_SAME_SITE")
 	if one != "" && other != "" && one != other {
@@ -60,6 +56,23 @@ func (p *problems) checkCredentials(c *Config) {
 	}
 	p.checkPassword("WORKOS_COOKIE_PASSWORD", c.CookiePassword)
 	p.checkPassword("WORKOS_COOKIE_PASSWORD_PREVIOUS", c.CookiePasswordPrevious)
+	if placeholder.MatchString(c.WebhookSecret.Reveal()) {
+		p.add("WORKOS_WEBHOOK_SECRET", "is a placeholder: copy the signing secret of the endpoint from the WorkOS dashboard, Webhooks")
+	}
+	if !p.ok("WORKOS_COOKIE_FORMAT") || !p.ok("WORKOS_COOKIE_PASSWORD") || c.CookiePassword.Reveal() == "" {
+		return
+	}
+	if seal.CheckPassword(seal.Format(c.CookieFormat), c.CookiePassword.Reveal()) != nil {
+		p.add("WORKOS_COOKIE_FORMAT", "the password is not of the form that the %s format needs: make one with: openssl rand -base64 32", c.CookieFormat)
+	}
+}
+
+func (p *problems) checkStore(c *Config) {
+	if rawURL := c.RedisURL.Reveal(); rawURL != "" && p.ok("REDIS_URL") {
+		if err := redis.CheckURL(rawURL); err != nil {
+			p.add("REDIS_URL", "%w", err)
+		}
+	}
 }
 
 // checkPassword measures the length as the SDKs do, in UTF-16 code units.
@@ -110,7 +123,7 @@ func (p *problems) checkRedirectURI(c *Config) {
 // reserved tells whether the callback would take the place of another endpoint.
 func reserved(callback string) bool {
 	switch path.Base(callback) {
-	case site.Login, site.SignUp, site.Logout, "switch", "webhooks", "verify", "healthz", "readyz":
+	case site.Login, site.SignUp, site.Logout, site.Webhooks, "switch", "verify", "healthz", "readyz":
 		return true
 	}
 	return strings.HasPrefix(callback, "/verify/")
@@ -176,6 +189,9 @@ func (p *problems) checkAPI(c *Config) {
 func (p *problems) checkListeners(c *Config) {
 	if c.VerifyAddr != (Address{}) && c.VerifyAddr == c.ListenAddr {
 		p.add("VERIFY_ADDR", "is the same as LISTEN_ADDR: remove it to share the listener, or choose another address")
+	}
+	if c.AdminAddr != (Address{}) && (c.AdminAddr == c.ListenAddr || c.AdminAddr == c.VerifyAddr) {
+		p.add("ADMIN_ADDR", "is another listener's address: choose one that only your monitoring reaches, such as 127.0.0.1:9001")
 	}
 }
 

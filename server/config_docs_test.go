@@ -29,8 +29,7 @@ are dropped. Both set is an error.
 `
 
 const docsEnd = `
-` + "`POLICY_FILE` and `REDIS_URL`, and a `WORKOS_COOKIE_FORMAT` other than `iron`," + ` are refused: this version does not have
-what they ask for.
+` + "`POLICY_FILE`" + ` is refused: this version does not have policies.
 `
 
 // TestConfigurationDocs fails when docs/configuration.md is stale.

@@ -139,8 +139,15 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"unknown decision log", "DECISION_LOG", "none", "use one of denied, all"},
 
 		{"policy", "POLICY_FILE", "/etc/policy.yaml", "this version has no policies yet, so everybody who can sign in would get in: remove it"},
-		{"Redis", "REDIS_URL", "redis://:pw@redis:6379", "remove it, and run one replica"},
-		{"another format", "WORKOS_COOKIE_FORMAT", "ruby", "reads and writes iron only"},
+		{"Redis without a scheme", "REDIS_URL", "user:pw@redis:6379", "is not a Redis URL: write redis://"},
+		{"Redis database", "REDIS_URL", "redis://user:pw@redis:6379/sessions", "is not a Redis URL: write redis://"},
+		{"unknown format", "WORKOS_COOKIE_FORMAT", "java", "use one of iron, go, ruby, python, php"},
+		{"Python's password", "WORKOS_COOKIE_FORMAT", "python", "the password is not of the form that the python format needs: make one with: openssl rand -base64 32"},
+		{"PHP's password", "WORKOS_COOKIE_FORMAT", "php", "the password is not of the form that the php format needs"},
+		{"time without a unit", "ROTATION_TTL", "720", "write one such as 720h"},
+		{"time of minutes", "ROTATION_TTL", "10m", "is not a time from 1h to 9600h"},
+		{"monitoring at the front door", "ADMIN_ADDR", ":9000", "is another listener's address"},
+		{"placeholder", "WORKOS_WEBHOOK_SECRET", "your-webhook-secret", "is a placeholder: copy the signing secret"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.variable+" "+tt.name, func(t *testing.T) {

@@ -74,16 +74,22 @@ WORKOS_COOKIE_PASSWORD_PREVIOUS=
 WORKOS_REDIRECT_URI=https://auth.example.com/callback
 WORKOS_COOKIE_NAME=wos-session
 WORKOS_COOKIE_DOMAIN=
+WORKOS_COOKIE_FORMAT=iron
 WORKOS_COOKIE_MAX_AGE=34560000
 WORKOS_COOKIE_SAMESITE=lax
 WORKOS_API_HOSTNAME=api.workos.com
 WORKOS_API_HTTPS=true
 WORKOS_API_PORT=
 WORKOS_ISSUER=
+WORKOS_WEBHOOK_SECRET=
 GATEWAY=
 TRUSTED_PROXIES=127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,169.254.0.0/16,fe80::/10,unix
 LISTEN_ADDR=:9000
 VERIFY_ADDR=
+ADMIN_ADDR=
+REDIS_URL=
+ROTATION_TTL=720h
+COOKIE_SLIM=false
 DEFAULT_RETURN_URL=
 LOGOUT_RETURN_URL=
 IDENTITY_HEADERS=default
@@ -204,8 +210,11 @@ func TestParseConfigAccepts(t *testing.T) {
 		pairs []string
 	}{
 		{"own redirect URI wins", []string{"NEXT_PUBLIC_WORKOS_REDIRECT_URI", "nonsense"}},
-		{"empty counts as unset", []string{"POLICY_FILE", "", "REDIS_URL", " ", "WORKOS_COOKIE_MAX_AGE", "", "GATEWAY", "", "TRUSTED_PROXIES", "", "WORKOS_API_KEY_FILE", ""}},
+		{"empty counts as unset", []string{"POLICY_FILE", "", "REDIS_URL", "", "WORKOS_COOKIE_MAX_AGE", "", "GATEWAY", "", "TRUSTED_PROXIES", "", "WORKOS_API_KEY_FILE", ""}},
 		{"iron said outright", []string{"WORKOS_COOKIE_FORMAT", "Iron"}},
+		{"python", []string{"WORKOS_COOKIE_FORMAT", "python", "WORKOS_COOKIE_PASSWORD", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="}},
+		{"Sentinel", []string{"REDIS_URL", "rediss+sentinel://:pw@a:26379,b:26379/main/1"}},
+		{"90 days", []string{"ROTATION_TTL", "2160h"}},
 		{"redirect URI on *.localhost", []string{"WORKOS_REDIRECT_URI", "http://auth.dev.localhost:3000/_auth/callback", "WORKOS_COOKIE_DOMAIN", "dev.localhost"}},
 		{"redirect URI on loopback", []string{"WORKOS_REDIRECT_URI", "http://127.0.0.2:3000/callback"}},
 		{"redirect URI on IPv6 loopback", []string{"WORKOS_REDIRECT_URI", "http://[::1]:3000/callback"}},

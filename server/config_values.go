@@ -51,6 +51,14 @@ func (a Address) String() string {
 	return a.Addr
 }
 
+// TTL is how long something is remembered.
+type TTL time.Duration
+
+// String returns the time as ROTATION_TTL takes it.
+func (t TTL) String() string {
+	return strings.TrimSuffix(strings.TrimSuffix(time.Duration(t).String(), "0s"), "0m")
+}
+
 // IdentityHeaders says under which names an allowed request tells who asks.
 type IdentityHeaders struct {
 	Remote      bool // Remote-…, in place of X-Auth-Request-…
@@ -76,6 +84,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[[]string]():        parseList,
 		reflect.TypeFor[url.URL]():         parseURL,
 		reflect.TypeFor[time.Duration]():   parseAge,
+		reflect.TypeFor[TTL]():             parseTTL,
 		reflect.TypeFor[http.SameSite]():   parseSameSite,
 		reflect.TypeFor[bool]():            parseBool,
 		reflect.TypeFor[uint16]():          parsePort,
@@ -119,6 +128,14 @@ func parseAge(v string) (any, error) {
 		return nil, fmt.Errorf("%q is not a number of seconds from 1 to %d (400 days, the most that browsers keep a cookie): write such a number", v, maxCookieAge)
 	}
 	return time.Duration(seconds) * time.Second, nil
+}
+
+func parseTTL(v string) (any, error) {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < time.Hour || d > maxCookieAge*time.Second {
+		return nil, fmt.Errorf("%q is not a time from 1h to %dh: write one such as 720h", v, maxCookieAge/3600)
+	}
+	return TTL(d), nil
 }
 
 func parseSameSite(v string) (any, error) {

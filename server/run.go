@@ -27,12 +27,25 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("server: LISTEN_ADDR: %w", err)
 	}
 	servers := map[net.Listener]*http.Server{main: s.httpServer(s.Handler())}
-	if s.config.VerifyAddr.Network != "" {
-		own, err := listen(ctx, s.config.VerifyAddr)
-		if err != nil {
-			return errors.Join(fmt.Errorf("server: VERIFY_ADDR: %w", err), main.Close())
+	for _, more := range []struct {
+		name    string
+		address Address
+		handler http.Handler
+	}{
+		{"VERIFY_ADDR", s.config.VerifyAddr, s.VerifyHandler()},
+		{"ADMIN_ADDR", s.config.AdminAddr, s.AdminHandler()},
+	} {
+		if more.address.Network == "" {
+			continue
 		}
-		servers[own] = s.httpServer(s.VerifyHandler())
+		l, err := listen(ctx, more.address)
+		if err != nil {
+			for open := range servers {
+				_ = open.Close()
+			}
+			return fmt.Errorf("server: %s: %w", more.name, err)
+		}
+		servers[l] = s.httpServer(more.handler)
 	}
 	return s.serve(ctx, servers)
 }
@@ -51,6 +64,8 @@ func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Serve
 		go func() { failed <- server.Serve(l) }()
 	}
 	go s.warmUp(ctx)
+	informed := make(chan struct{})
+	go func() { defer close(informed); s.sessions.Run(ctx) }()
 	var err error
 	select {
 	case err = <-failed:
@@ -64,6 +79,11 @@ func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Serve
 		err = errors.Join(err, server.Shutdown(limit))
 	}
 	s.sessions.Wait()
+	cancel()
+	<-informed
+	if s.store != nil {
+		err = errors.Join(err, s.store.Close())
+	}
 	return err
 }
 

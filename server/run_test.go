@@ -349,7 +349,7 @@ func TestRunOnBusyAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for _, name := range []string{"LISTEN_ADDR", "VERIFY_ADDR"} {
+	for _, name := range []string{"LISTEN_ADDR", "VERIFY_ADDR", "ADMIN_ADDR"} {
 		w := newWorld(t, append([]string{"LISTEN_ADDR", "127.0.0.1:0"}, name, l.Addr().String())...)
 		if err := w.Run(t.Context()); err == nil || !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("got %v, want an error about %s", err, name)

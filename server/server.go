@@ -9,15 +9,18 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/redis"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
+	"github.com/authkit-forward-auth/authkit-forward-auth/webhook"
 )
 
 // Server is the service, put together.
@@ -29,6 +32,8 @@ type Server struct {
 	sessions *session.Manager
 	flow     *flow.Flow
 	verify   *verify.Handler
+	store    *redis.Store // nil: this process is alone
+	metrics  *metrics
 	stopping atomic.Bool
 }
 
@@ -38,24 +43,42 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	counts := newMetrics()
+	toAuthKit := &transport{next: http.DefaultTransport, requests: counts.authKit}
 	client := &authkit.Client{
 		APIKey: authkit.Secret(c.APIKey.Reveal()), ClientID: c.ClientID,
 		BaseURL: c.APIURL(), RedirectURI: c.RedirectURI.String(),
+		HTTPClient: &http.Client{Transport: toAuthKit, Timeout: 10 * time.Second},
 	}
 	passwords := []string{c.CookiePassword.Reveal()}
 	if previous := c.CookiePasswordPrevious.Reveal(); previous != "" {
 		passwords = append(passwords, previous)
 	}
-	s := &Server{config: c, log: log, site: protected, keys: &token.KeySet{URL: client.KeySetURL()}}
+	s := &Server{config: c, log: log, site: protected, metrics: counts}
+	s.keys = &token.KeySet{URL: client.KeySetURL(), Client: &http.Client{Transport: toAuthKit}}
+	store, bus, err := s.shared()
+	if err != nil {
+		return nil, err
+	}
+	cookies, err := seal.NewCookie(seal.Format(c.CookieFormat), passwords...)
+	if err != nil {
+		return nil, fmt.Errorf("server: cookies: %w", err)
+	}
 	s.sessions, err = session.New(session.Config{
 		Cookie: session.Cookie{
 			Name: c.CookieName, Domain: c.CookieDomain, MaxAge: int(c.CookieMaxAge / time.Second),
-			SameSite: c.CookieSameSite, Secure: c.CookieSecure(),
+			SameSite: c.CookieSameSite, Secure: c.CookieSecure(), EscapePlus: c.CookieFormat == string(seal.FormatRuby),
 		},
-		Seal:            &seal.Iron{Passwords: passwords},
+		Seal:            cookies,
+		Slim:            c.CookieSlim,
 		Tokens:          &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers},
 		AuthKit:         client,
 		KeepAccessToken: c.IdentityHeaders.AccessToken,
+		RotationTTL:     time.Duration(c.RotationTTL),
+		Store:           store,
+		Bus:             bus,
+		Passwords:       passwords,
+		Metrics:         counts.registry,
 		Log:             log,
 	})
 	if err != nil {
@@ -71,9 +94,26 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 	s.verify = verify.New(verify.Config{
 		Site: protected, Sessions: s.sessions, Cookie: s.sessions.Cookie,
 		Gateway: gateway(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
-		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all", Log: log,
+		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
+		Metrics: counts.registry, Log: log,
 	})
 	return s, nil
+}
+
+// shared makes the store that replicas share; both results are nil without one.
+func (s *Server) shared() (session.Store, session.Bus, error) {
+	rawURL := s.config.RedisURL.Reveal()
+	if rawURL == "" {
+		return nil, nil, nil
+	}
+	store, err := redis.New(rawURL, "bus:"+s.config.ClientID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	store.Log, store.Observe = s.log, s.metrics.observeStore
+	s.metrics.storeUp(store.Err)
+	s.store = store
+	return store, store, nil
 }
 
 func optional(u *url.URL) string {
@@ -107,6 +147,12 @@ func (s *Server) Handler() http.Handler {
 	r.Use(anyMethodAtVerify)
 	s.health(r)
 	s.flow.Routes(r)
+	if secret := s.config.WebhookSecret.Reveal(); secret != "" {
+		r.Handle(s.site.Prefix()+site.Webhooks, &webhook.Handler{
+			Secret: webhook.Secret(secret), Sessions: s.sessions, Log: s.log,
+			Observe: func(event, result string) { s.metrics.webhooks.WithLabelValues(event, result).Inc() },
+		})
+	}
 	if s.config.VerifyAddr.Network == "" {
 		s.verifyRoutes(r)
 	}
@@ -119,6 +165,14 @@ func (s *Server) VerifyHandler() http.Handler {
 	r.Use(anyMethodAtVerify)
 	s.health(r)
 	s.verifyRoutes(r)
+	return r
+}
+
+// AdminHandler serves the metrics and the health endpoints.
+func (s *Server) AdminHandler() http.Handler {
+	r := chi.NewRouter()
+	s.health(r)
+	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
 	return r
 }
 
@@ -142,7 +196,8 @@ func anyMethodAtVerify(next http.Handler) http.Handler {
 
 // health adds /healthz, which says that the process serves, and /readyz, which
 // says that it can judge sessions: the key set has been fetched once, and it isn't
-// stopping.
+// stopping. What is degraded it names and stays ready: taking every replica out
+// would help nobody.
 func (s *Server) health(r chi.Router) {
 	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { status(w, http.StatusOK, "ok") })
 	r.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -152,9 +207,28 @@ func (s *Server) health(r chi.Router) {
 		case !s.keys.Ready():
 			status(w, http.StatusServiceUnavailable, "waiting for AuthKit's key set: "+s.keys.URL)
 		default:
-			status(w, http.StatusOK, "ready")
+			status(w, http.StatusOK, strings.Join(append([]string{"ready"}, s.degraded()...), "\n"))
 		}
 	})
+}
+
+// degraded says what doesn't work as it should, a line each.
+func (s *Server) degraded() []string {
+	var lines []string
+	switch {
+	case s.store == nil:
+	case s.store.Err() != nil:
+		lines = append(lines, "degraded: Redis doesn't answer; replicas don't know of each other's refreshes and sign-outs")
+	case s.sessions.Untold():
+		lines = append(lines, "degraded: Redis takes no writes; replicas don't know of each other's refreshes and sign-outs")
+	}
+	if wait := s.sessions.Resting(); wait > 0 {
+		lines = append(lines, fmt.Sprintf("degraded: AuthKit fails to refresh sessions; it is asked again in %s", wait.Round(time.Second)))
+	}
+	if err := s.keys.Err(); err != nil {
+		lines = append(lines, "degraded: AuthKit's key set can't be fetched anew; the keys at hand stay in use")
+	}
+	return lines
 }
 
 func status(w http.ResponseWriter, code int, text string) {

@@ -73,9 +73,13 @@ func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
 		b.tokens[i], b.user = s.AccessToken, s.User.ID
 	}
 	keys := &token.KeySet{URL: "http://authkit/sso/jwks/client_01TEST", Client: &http.Client{Transport: inProcess{authKit}}}
+	cookie, err := seal.NewCookie(seal.FormatIron, "0123456789abcdefghijklmnopqrstuv")
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.Manager, err = New(Config{
 		Cookie:  Cookie{Name: "wos-session"},
-		Seal:    &seal.Iron{Passwords: []string{"0123456789abcdefghijklmnopqrstuv"}},
+		Seal:    cookie,
 		Tokens:  &token.Verifier{Keys: keys, ClientID: "client_01TEST"},
 		AuthKit: b,
 	})

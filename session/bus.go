@@ -10,7 +10,7 @@ import (
 const (
 	catchUp    = 10 * time.Second // after an outage of the store, until every replica has told what it knows
 	overlap    = time.Minute      // what a store may have lost in a failover is told again
-	tellEvery  = 10 * time.Second // another try where telling went wrong
+	tellEvery  = 2 * time.Second  // another try where telling went wrong
 	maxChanges = 256              // of roles and permissions
 )
 
@@ -112,12 +112,23 @@ func (s *shared) tell(ctx context.Context) {
 	if since.IsZero() {
 		return
 	}
+	s.mu.Lock()
+	s.failing = false
+	s.mu.Unlock()
 	if err := s.tellSince(ctx, since, all); err != nil {
 		s.mu.Lock()
 		s.allUntold = s.allUntold || all
 		s.mu.Unlock()
-		s.note(err, since)
+		_ = s.note(err, since)
 	}
+}
+
+// Untold tells whether something could not be written to the Store yet. It is tried
+// again every 2 s.
+func (m *Manager) Untold() bool {
+	m.shared.mu.Lock()
+	defer m.shared.mu.Unlock()
+	return m.shared.failing
 }
 
 func (s *shared) tellSince(ctx context.Context, since time.Time, all bool) error {
@@ -154,6 +165,8 @@ func (s *shared) note(err error, now time.Time) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.failing = true
+	s.uncertain = later(s.uncertain, s.now().Add(catchUp)) // the others may be no better off
 	if s.untold.IsZero() || now.Before(s.untold) {
 		s.untold = now
 	}

@@ -21,11 +21,20 @@ import (
 // The number is the count, and what follows begins the SHA-256 of the whole, so
 // that parts of two generations never make one. WorkOS's SDKs can't read chunks.
 const (
-	maxCookie     = 4096
-	chunkSize     = 3800
-	maxChunks     = 8 // 30 KB: what fits the header buffers that gateways commonly have
-	chunkMark     = "k1."
-	maxCandidates = 8 // different session cookies looked at in one request
+	maxCookie = 4096
+	chunkSize = 3800
+	maxChunks = 8 // 30 KB: what fits the header buffers that gateways commonly have
+	chunkMark = "k1."
+	chunkHead = len("k1.3.f2yZ8bqN1mB4dQ0x.")
+)
+
+// A neighbour under the same domain can put cookies of this name in front of ours:
+// one for each domain above the host and each directory of the URL. That must not
+// sign anybody out, so many are looked at, and what is too short for a session
+// doesn't count. There is a bound, as each of them is opened, which takes microseconds.
+const (
+	maxCandidates = 32  // whole cookies, and as many that begin chunks
+	minSealed     = 512 // bytes; an access token's signature alone takes 342
 )
 
 // ErrTooLarge is the error for a session that doesn't fit into eight cookies.
@@ -39,11 +48,13 @@ type Cookie struct {
 	MaxAge   int    // seconds
 	SameSite http.SameSite
 	Secure   bool
+	// EscapePlus writes + as %2B, for Ruby: Rack reads a + as a space.
+	EscapePlus bool
 }
 
 // read returns the sealed values of a request's session cookies, each once, and
-// whether there was any cookie of that name. Chunks that don't make a whole are
-// left out.
+// whether there was any cookie of that name. What can't be a session, and chunks
+// that don't make a whole, are left out.
 func (c Cookie) read(h http.Header) (values []string, present bool) {
 	var chunks chunkSet
 	for _, line := range h["Cookie"] {
@@ -57,7 +68,7 @@ func (c Cookie) read(h http.Header) (values []string, present bool) {
 			switch value = unquote(value); {
 			case strings.HasPrefix(value, chunkMark):
 				chunks.add(index, value)
-			case index == 0 && len(values) < maxCandidates:
+			case index == 0 && len(value) >= minSealed && len(values) < maxCandidates:
 				values = appendNew(values, value)
 			}
 		}
@@ -105,52 +116,69 @@ func appendNew(values []string, value string) []string {
 	return append(values, value)
 }
 
-// chunkSet collects chunks by generation: count and hash, as they stand in each chunk.
+// chunkSet collects chunks by generation, which is what their values begin with:
+// mark, count and hash.
 type chunkSet struct {
-	generations []string
-	parts       map[string]*[maxChunks]string
+	generations []string // whose first chunk is there: no other can be whole
+	data        map[chunkPlace]string
+}
+
+type chunkPlace struct {
+	generation string
+	index      int
 }
 
 func (s *chunkSet) add(index int, value string) {
-	rest := value[len(chunkMark):]
-	count, rest, _ := strings.Cut(rest, ".")
-	hash, data, ok := strings.Cut(rest, ".")
-	if !ok || len(count) != 1 || len(hash) != 16 || data == "" {
+	if len(value) <= chunkHead || index >= chunkCount(value) {
 		return
 	}
-	generation := count + hash
-	if s.parts == nil {
-		s.parts = make(map[string]*[maxChunks]string)
+	generation, data := value[:chunkHead], value[chunkHead:]
+	if index == 0 && len(s.generations) < maxCandidates {
+		s.generations = appendNew(s.generations, generation)
 	}
-	if s.parts[generation] == nil {
-		if len(s.generations) == maxCandidates {
-			return
-		}
-		s.generations = append(s.generations, generation)
-		s.parts[generation] = new([maxChunks]string)
+	if s.data == nil {
+		s.data = make(map[chunkPlace]string)
 	}
-	s.parts[generation][index] = data
+	s.data[chunkPlace{generation, index}] = data
+}
+
+// chunkCount is the count in a chunk, 0 where it can't be right.
+func chunkCount(value string) int {
+	count := value[len(chunkMark)]
+	if count < '2' || count > '0'+maxChunks {
+		return 0
+	}
+	return int(count - '0')
 }
 
 // wholes joins each generation that is complete and is what its hash says.
 func (s *chunkSet) wholes() []string {
 	var wholes []string
 	for _, generation := range s.generations {
-		count := int(generation[0] - '0')
-		if count < 2 || count > maxChunks {
-			continue
-		}
-		whole := strings.Join(s.parts[generation][:count], "")
-		if chunkHash(whole) == generation[1:] {
+		if whole := s.join(generation); chunkStart(whole, chunkCount(generation)) == generation {
 			wholes = append(wholes, whole)
 		}
 	}
 	return wholes
 }
 
-func chunkHash(sealed string) string {
+// join returns "" where a chunk is missing.
+func (s *chunkSet) join(generation string) string {
+	var whole strings.Builder
+	for i := range chunkCount(generation) {
+		data, ok := s.data[chunkPlace{generation, i}]
+		if !ok {
+			return ""
+		}
+		whole.WriteString(data)
+	}
+	return whole.String()
+}
+
+// chunkStart is what each chunk of a session begins with.
+func chunkStart(sealed string, count int) string {
 	sum := sha256.Sum256([]byte(sealed))
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
+	return chunkMark + strconv.Itoa(count) + "." + base64.RawURLEncoding.EncodeToString(sum[:12]) + "."
 }
 
 // SetLines returns the Set-Cookie lines that give a browser a sealed session:
@@ -196,19 +224,19 @@ func (c Cookie) ClearHostLines(request http.Header) []string {
 }
 
 func (c Cookie) split(sealed string) ([]string, error) {
-	if len(c.Name)+len(sealed) <= maxCookie {
+	if len(c.Name)+len(c.escape(sealed)) <= maxCookie {
 		return []string{sealed}, nil
 	}
 	count := (len(sealed) + chunkSize - 1) / chunkSize
 	if count > maxChunks {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(sealed))
 	}
-	head := chunkMark + strconv.Itoa(count) + "." + chunkHash(sealed) + "."
+	start := chunkStart(sealed, count)
 	values := make([]string, 0, count)
 	for ; len(sealed) > chunkSize; sealed = sealed[chunkSize:] {
-		values = append(values, head+sealed[:chunkSize])
+		values = append(values, start+sealed[:chunkSize])
 	}
-	return append(values, head+sealed), nil
+	return append(values, start+sealed), nil
 }
 
 func (c Cookie) chunkName(i int) string {
@@ -241,9 +269,16 @@ func (c Cookie) carried(request http.Header) []int {
 	return indexes
 }
 
+func (c Cookie) escape(value string) string {
+	if !c.EscapePlus {
+		return value
+	}
+	return strings.ReplaceAll(value, "+", "%2B")
+}
+
 func (c Cookie) line(name, value, domain string, maxAge int) string {
 	cookie := http.Cookie{
-		Name: name, Value: value, Path: "/", Domain: domain, MaxAge: maxAge,
+		Name: name, Value: c.escape(value), Path: "/", Domain: domain, MaxAge: maxAge,
 		HttpOnly: true, Secure: c.Secure, SameSite: c.SameSite,
 	}
 	return cookie.String()

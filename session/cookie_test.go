@@ -27,10 +27,16 @@ func parts(sealed string, size int) []string {
 	return texts
 }
 
+// sealedAs is something as long as a sealed session.
+func sealedAs(mark string) string { return "Fe26.2*" + mark + "*" + strings.Repeat(mark, 600) + "~2" }
+
 func TestCookieRead(t *testing.T) {
 	t.Parallel()
+	v, w := sealedAs("v"), sealedAs("w")
 	a, b := "abcdefghijklmnopqrstuvwxy", "ABCDEFGHIJKLMNOPQRSTUVWXY"
 	a3, b3, b2 := parts(a, 10), parts(b, 10), parts(b, 20)
+	encoded := strings.NewReplacer("*", "%2A", "~", "%7e").Replace(v)
+	base64ed := strings.Repeat("ab+/", 200) + "=="
 	tests := []struct {
 		name    string
 		lines   []string
@@ -39,23 +45,25 @@ func TestCookieRead(t *testing.T) {
 	}{
 		{"no cookie", nil, nil, false},
 		{"empty line", []string{""}, nil, false},
-		{"raw", []string{"wos-session=Fe26.2*1*x~2"}, []string{"Fe26.2*1*x~2"}, true},
-		{"among others", []string{"a=1; wos-session=v;b=2"}, []string{"v"}, true},
-		{"without a space", []string{"a=1;wos-session=v"}, []string{"v"}, true},
-		{"on a line of its own, as HTTP/2 sends it", []string{"a=1", "wos-session=v"}, []string{"v"}, true},
-		{"quoted", []string{`wos-session="Fe26.2*1"`}, []string{"Fe26.2*1"}, true},
-		{"percent-encoded", []string{"wos-session=Fe26.2%2A1%7E2"}, []string{"Fe26.2*1~2"}, true},
-		{"quoted and percent-encoded", []string{`wos-session="Fe26.2%2a1"`}, []string{"Fe26.2*1"}, true},
-		{"bad escape", []string{"wos-session=100%"}, []string{"100%"}, true},
-		{"one quote", []string{`wos-session="`}, []string{`"`}, true},
-		{"plus sign stays", []string{"wos-session=a+b"}, []string{"a+b"}, true},
-		{"equals signs in the value", []string{"wos-session=a=b=="}, []string{"a=b=="}, true},
-		{"empty", []string{"wos-session="}, []string{""}, true},
-		{"name alone", []string{"wos-session"}, []string{""}, true},
-		{"twice the same", []string{"wos-session=v; wos-session=v", `wos-session="v"`}, []string{"v"}, true},
-		{"two", []string{"wos-session=v; wos-session=w"}, []string{"v", "w"}, true},
+		{"raw", []string{"wos-session=" + v}, []string{v}, true},
+		{"among others", []string{"a=1; wos-session=" + v + ";b=2"}, []string{v}, true},
+		{"without a space", []string{"a=1;wos-session=" + v}, []string{v}, true},
+		{"on a line of its own, as HTTP/2 sends it", []string{"a=1", "wos-session=" + v}, []string{v}, true},
+		{"quoted", []string{`wos-session="` + v + `"`}, []string{v}, true},
+		{"percent-encoded", []string{"wos-session=" + encoded}, []string{v}, true},
+		{"quoted and percent-encoded", []string{`wos-session="` + encoded + `"`}, []string{v}, true},
+		{"bad escape", []string{"wos-session=" + v + "%"}, []string{v + "%"}, true},
+		{"one quote", []string{`wos-session="` + v}, []string{`"` + v}, true},
+		{"base64: plus and equals signs stay", []string{"wos-session=" + base64ed}, []string{base64ed}, true},
+		{"twice the same", []string{"wos-session=" + v + "; wos-session=" + v, `wos-session="` + v + `"`}, []string{v}, true},
+		{"two", []string{"wos-session=" + v + "; wos-session=" + w}, []string{v, w}, true},
 
-		{"another case", []string{"Wos-Session=v"}, nil, false},
+		{"empty", []string{"wos-session="}, nil, true},
+		{"name alone", []string{"wos-session"}, nil, true},
+		{"too short for a session", []string{"wos-session=" + strings.Repeat("v", 511)}, nil, true},
+		{"just long enough", []string{"wos-session=" + strings.Repeat("v", 512)}, []string{strings.Repeat("v", 512)}, true},
+
+		{"another case", []string{"Wos-Session=" + v}, nil, false},
 		{"names with the same beginning", []string{"wos-session2=v; wos-sessions=v; wos-session-1=v; wos-session_1=v; wos-session.x=v"}, nil, false},
 		{"no chunk's name: 0", []string{"wos-session.0=" + a3[0]}, nil, false},
 		{"no chunk's name: 8", []string{"wos-session.8=" + a3[0]}, nil, false},
@@ -65,29 +73,42 @@ func TestCookieRead(t *testing.T) {
 		{"no chunk's name: sign", []string{"wos-session.-1=v; wos-session.+1=v; wos-session.=v"}, nil, false},
 		{"no name at all", []string{"=v; ;;"}, nil, false},
 
-		{"chunks", []string{"wos-session=" + a3[0] + "; wos-session.1=" + a3[1] + "; wos-session.2=" + a3[2]}, []string{a}, true},
+		{"chunks", []string{chunked("wos-session", a3...)}, []string{a}, true},
 		{"chunks in another order", []string{"wos-session.2=" + a3[2], "wos-session=" + a3[0], "wos-session.1=" + a3[1]}, []string{a}, true},
-		{"chunks, quoted and percent-encoded", []string{`wos-session="` + a3[0] + `"; wos-session.1=%6b` + a3[1][1:] + "; wos-session.2=" + a3[2]}, []string{a}, true},
+		{"chunks, quoted and percent-encoded", []string{`wos-session="` + a3[0] + `"; wos-session.1=%6b` + a3[1][1:] + `; wos-session.2="k1%2E` + a3[2][3:] + `"`}, []string{a}, true},
 		{"a chunk is missing", []string{"wos-session=" + a3[0] + "; wos-session.2=" + a3[2]}, nil, true},
+		{"the last chunk is missing", []string{"wos-session=" + a3[0] + "; wos-session.1=" + a3[1]}, nil, true},
 		{"the first chunk is missing", []string{"wos-session.1=" + a3[1] + "; wos-session.2=" + a3[2]}, nil, true},
 		{"only a later chunk", []string{"wos-session.3=" + a3[1]}, nil, true},
-		{"a chunk in another's place", []string{"wos-session=" + a3[1] + "; wos-session.1=" + a3[0] + "; wos-session.2=" + a3[2]}, nil, true},
-		{"surplus chunk of an older generation", []string{"wos-session=" + b2[0] + "; wos-session.1=" + b2[1] + "; wos-session.2=" + a3[2]}, []string{b}, true},
-		{"surplus chunk beside a session of one cookie", []string{"wos-session=v; wos-session.1=" + a3[1]}, []string{"v"}, true},
-		{"two generations mixed", []string{"wos-session=" + a3[0] + "; wos-session.1=" + b3[1] + "; wos-session.2=" + a3[2]}, nil, true},
-		{"two generations, both whole", []string{"wos-session=" + a3[0] + "; wos-session=" + b3[0] + "; wos-session.1=" + a3[1] + "; wos-session.1=" + b3[1] +
+		{"a truncated chunk", []string{chunked("wos-session", a3[0], a3[1][:len(a3[1])-1], a3[2])}, nil, true},
+		{"a truncated last chunk", []string{chunked("wos-session", a3[0], a3[1], a3[2][:len(a3[2])-1])}, nil, true},
+		{"a chunk cut down to its beginning", []string{chunked("wos-session", a3[0], a3[1][:22], a3[2])}, nil, true},
+		{"a chunk in another's place", []string{chunked("wos-session", a3[1], a3[0], a3[2])}, nil, true},
+
+		{"the session has shrunk to fewer chunks", []string{chunked("wos-session", b2[0], b2[1], a3[2])}, []string{b}, true},
+		{"the session has shrunk to one cookie", []string{chunked("wos-session", v, a3[1], a3[2])}, []string{v}, true},
+		{"the session has grown, and the browser has kept the first chunk alone", []string{"wos-session=" + a3[0]}, nil, true},
+		{"the session has grown, and the browser has kept all but the first", []string{chunked("wos-session", v, a3[1], a3[2])}, []string{v}, true},
+		{"two generations mixed", []string{chunked("wos-session", a3[0], b3[1], a3[2])}, nil, true},
+		{"two generations mixed, of another count each", []string{chunked("wos-session", b2[0], a3[1], a3[2])}, nil, true},
+
+		{"two cookies of each name: both whole", []string{"wos-session=" + a3[0] + "; wos-session=" + b3[0] + "; wos-session.1=" + a3[1] + "; wos-session.1=" + b3[1] +
 			"; wos-session.2=" + b3[2] + "; wos-session.2=" + a3[2]}, []string{a, b}, true},
-		{"two generations, one whole", []string{"wos-session=" + a3[0] + "; wos-session=" + b3[0] + "; wos-session.1=" + b3[1] + "; wos-session.2=" + b3[2]}, []string{b}, true},
-		{"whole session and a raw one", []string{"wos-session=" + a3[0] + "; wos-session.1=" + a3[1] + "; wos-session.2=" + a3[2] + "; wos-session=v"}, []string{"v", a}, true},
-		{"planted chunk of the same generation", []string{"wos-session=" + a3[0] + "; wos-session.1=" + a3[1] + "; wos-session.2=" + a3[2] +
-			"; wos-session.1=" + strings.Replace(a3[1], "klmno", "KLMNO", 1)}, nil, true},
-		{"planted chunk past the count", []string{"wos-session=" + a3[0] + "; wos-session.1=" + a3[1] + "; wos-session.2=" + a3[2] + "; wos-session.3=" + a3[2]}, []string{a}, true},
-		{"planted chunk without the mark", []string{"wos-session=v; wos-session.1=w"}, []string{"v"}, true},
-		{"a smaller count over the same chunks", []string{strings.ReplaceAll("wos-session="+a3[0]+"; wos-session.1="+a3[1]+"; wos-session.2="+a3[2], "k1.3", "k1.2")}, nil, true},
+		{"two cookies of each name: one whole", []string{"wos-session=" + a3[0] + "; wos-session=" + b3[0] + "; wos-session.1=" + b3[1] + "; wos-session.2=" + b3[2]}, []string{b}, true},
+		{"two cookies of each name: the whole one first", []string{chunked("wos-session", a3...), chunked("wos-session", b3[0], b3[1], b3[2][:25])}, []string{a}, true},
+		{"two cookies of each name: chunks and a raw one", []string{chunked("wos-session", a3...), "wos-session=" + v}, []string{v, a}, true},
+
+		{"planted chunk of the same generation", []string{chunked("wos-session", a3...), "wos-session.1=" + strings.Replace(a3[1], "klmno", "KLMNO", 1)}, nil, true},
+		{"planted chunk past the count", []string{chunked("wos-session", a3...), "wos-session.3=" + a3[2]}, []string{a}, true},
+		{"planted chunk without the mark", []string{chunked("wos-session", v, w)}, []string{v}, true},
+		{"a smaller count over the same chunks", []string{strings.ReplaceAll(chunked("wos-session", a3...), "k1.3", "k1.2")}, nil, true},
+		{"a larger count over the same chunks", []string{strings.ReplaceAll(chunked("wos-session", a3...), "k1.3", "k1.4")}, nil, true},
 		{"one chunk is no session", []string{"wos-session=" + parts(a, 25)[0]}, nil, true},
 		{"malformed chunks", []string{"wos-session=k1.; wos-session.1=k1.3; wos-session.2=k1.3.; wos-session.3=k1..; wos-session.4=k1.9.0123456789abcdef.x; " +
 			"wos-session.5=k1.3.0123456789abcdef.; wos-session.6=k1.33.0123456789abcdef.x; wos-session.7=k1.3.short.x"}, nil, true},
 		{"counts that are no number", []string{"wos-session=k1.x.0123456789abcdef.x; wos-session.1=k1.0.0123456789abcdef.x; wos-session.2=k1.\xff.0123456789abcdef.x"}, nil, true},
+		{"no chunk at all is no session", []string{"wos-session=k1.0.47DEQpj8HBSa-_TI.x"}, nil, true},
+		{"a chunk's mark before something else as long", []string{"wos-session=k1." + v}, nil, true},
 		{"vouch's names (E6)", []string{"wos-session_x=1; wos-session_9of1=1; wos-session.9of1=k1.9.x.y"}, nil, false},
 	}
 	for _, tt := range tests {
@@ -95,36 +116,96 @@ func TestCookieRead(t *testing.T) {
 			t.Parallel()
 			got, present := anHour.read(http.Header{"Cookie": tt.lines})
 			if !slices.Equal(got, tt.want) || present != tt.present {
-				t.Errorf("got %q, %t, want %q, %t", got, present, tt.want, tt.present)
+				t.Errorf("got %.70q, %t, want %.70q, %t", got, present, tt.want, tt.present)
 			}
 		})
 	}
 }
 
-func TestCookieReadIsBounded(t *testing.T) {
+// chunked is a Cookie line with the values in the cookies NAME, NAME.1, NAME.2 and so on.
+func chunked(name string, values ...string) string {
+	line := name + "=" + values[0]
+	for i, value := range values[1:] {
+		line += fmt.Sprintf("; %s.%d=%s", name, i+1, value)
+	}
+	return line
+}
+
+// A neighbour under the same domain plants cookies in front of the session's. The
+// session is found behind them, and there is a bound.
+func TestCookieReadPlanted(t *testing.T) {
 	t.Parallel()
-	var raw, chunked []string
+	ours, inChunks := sealedAs("ours"), parts(strings.Repeat("in_chunks_", 60), 100)
+	var short, long, heads, tails []string
 	for i := range 100 {
-		raw = append(raw, fmt.Sprint("wos-session=v", i))
-		for j, part := range parts(fmt.Sprint("a sealed session ", i), 10) {
-			chunked = append(chunked, anHour.chunkName(j)+"="+part)
-		}
+		junk := parts(fmt.Sprint("a planted session ", i), 10)
+		short = append(short, fmt.Sprint("wos-session=v", i))
+		long = append(long, "wos-session="+sealedAs(fmt.Sprint(i, "_")))
+		heads = append(heads, "wos-session="+junk[0])
+		tails = append(tails, "wos-session.1="+junk[1], "wos-session.2="+fmt.Sprint("k1.8.", i, "-23456789abcdef.x"))
 	}
 	tests := []struct {
-		name  string
-		lines []string
-		want  int
+		name    string
+		planted []string
+		found   bool // behind them
+		want    int  // sessions
 	}{
-		{"100 cookies", []string{strings.Join(raw, "; ")}, 8},
-		{"100 cookies on as many lines", raw, 8},
-		{"100 generations", chunked, 8},
-		{"both", append(raw, chunked...), 16},
+		{"100 that are too short", short, true, 2},
+		{"31 that could be sessions", long[:31], true, 33},
+		{"32 that could be sessions", long[:32], false, 33},
+		{"100 that could be sessions", long, false, 33},
+		{"100 later chunks", tails, true, 2},
+		{"31 first chunks", heads[:31], true, 2},
+		{"32 first chunks", heads[:32], false, 1},
+		{"all of them, some", slices.Concat(short, tails, heads[:31], long[:31]), true, 33},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got, _ := anHour.read(http.Header{"Cookie": tt.lines}); len(got) != tt.want {
-				t.Errorf("got %d sessions, want %d", len(got), tt.want)
+			lines := append(slices.Clone(tt.planted), "wos-session="+ours, chunked("wos-session", inChunks...))
+			for _, lines := range [][]string{lines, {strings.Join(lines, "; ")}} {
+				got, _ := anHour.read(http.Header{"Cookie": lines})
+				both := slices.Contains(got, ours) && slices.Contains(got, strings.Repeat("in_chunks_", 60))
+				if both != tt.found || len(got) != tt.want {
+					t.Errorf("got %d sessions, the two in question among them %t, want %d, %t", len(got), both, tt.want, tt.found)
+				}
+			}
+		})
+	}
+}
+
+// Chunks have the prefix that browsers know, and meet its conditions.
+func TestCookiePrefixes(t *testing.T) {
+	t.Parallel()
+	sealed := strings.Repeat("a", 3800) + strings.Repeat("b", 100) + strings.Repeat("c", 300)
+	const start = "k1.2.30IT384wr-MOOIyz."
+	tests := []struct {
+		name   string
+		cookie Cookie
+		want   []string
+	}{
+		{"__Host-", Cookie{Name: "__Host-s", MaxAge: 60, SameSite: http.SameSiteLaxMode, Secure: true}, []string{
+			"__Host-s=" + start + sealed[:3800] + "; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
+			"__Host-s.1=" + start + sealed[3800:] + "; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
+			"__Host-s.4=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		}},
+		{"__Secure-", Cookie{Name: "__Secure-s", Domain: "example.com", MaxAge: 60, SameSite: http.SameSiteLaxMode, Secure: true}, []string{
+			"__Secure-s=" + start + sealed[:3800] + "; Path=/; Domain=example.com; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
+			"__Secure-s.1=" + start + sealed[3800:] + "; Path=/; Domain=example.com; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
+			"__Secure-s.4=; Path=/; Domain=example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := tt.cookie.SetLines(sealed, http.Header{"Cookie": {tt.cookie.Name + ".4=x; s.5=x; __host-s.6=x"}})
+			if err != nil || !slices.Equal(got, tt.want) {
+				t.Errorf("got %.100q, %v, want %.100q", got, err, tt.want)
+			}
+			b := browser{"s": sealedAs("v"), "wos-session": sealedAs("w")} // other names
+			b.store(t, got)
+			if values, _ := tt.cookie.read(b.request()); !slices.Equal(values, []string{sealed}) {
+				t.Errorf("read: got %.70q, want what was written", values)
 			}
 		})
 	}

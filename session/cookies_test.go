@@ -1,9 +1,11 @@
 package session_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,10 @@ func TestVerifySeveralCookies(t *testing.T) {
 	for i := range junk {
 		junk[i] = fmt.Sprint("junk", i)
 	}
+	planted := make([]string, 32) // as long as sessions are, and everything else wrong
+	for i := range planted {
+		planted[i] = fmt.Sprintf("Fe26.2*%d%s", i+2, newer[8:])
+	}
 	tests := []struct {
 		name    string
 		cookies []string
@@ -40,7 +46,9 @@ func TestVerifySeveralCookies(t *testing.T) {
 		{"different users, one of them twice", []string{older, newer, somebodyElse}, "", session.ErrBad},
 		{"one user's session and another's sealed to a third", []string{older, wrongUser}, "", session.ErrBad},
 		{"a hundred unreadable ones behind it", append([]string{older}, junk...), acmeID, nil},
-		{"a hundred unreadable ones before it", append(junk, older), "", session.ErrBad},
+		{"a hundred unreadable ones before it", append(junk, older), acmeID, nil},
+		{"31 that look like a session before it", append(planted[:31:31], older), acmeID, nil},
+		{"32 that look like a session before it", append(planted, older), "", session.ErrBad},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -58,44 +66,90 @@ func TestVerifySeveralCookies(t *testing.T) {
 	}
 }
 
+// inChunks makes a session larger and returns the cookies that it is sent in, each as name=value.
+func (w *world) inChunks(t *testing.T, sealed string) []string {
+	t.Helper()
+	s := w.open(t, sealed)
+	return w.pairs(t, w.seal(t, map[string]any{"accessToken": s.AccessToken, "refreshToken": s.RefreshToken,
+		"user": map[string]any{"id": s.User.ID, "metadata": strings.Repeat("x", 8<<10)}}))
+}
+
+func (w *world) pairs(t *testing.T, sealed string) []string {
+	t.Helper()
+	lines, err := w.Cookie.SetLines(sealed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range lines {
+		lines[i], _, _ = strings.Cut(line, ";")
+	}
+	return lines
+}
+
 // A session of 12 KB goes to the browser and comes back in chunks, and is one session.
 func TestVerifyChunks(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
-	request := func(sealed string) http.Header {
-		lines, err := w.Cookie.SetLines(sealed, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		h := http.Header{}
-		for _, line := range lines {
-			pair, _, _ := strings.Cut(line, ";")
-			h.Add("Cookie", pair)
-		}
-		return h
+	large := w.inChunks(t, w.signIn(t, zoe, ""))
+	if len(large) != 4 {
+		t.Fatalf("got %d cookies, want 4", len(large))
 	}
-	s := w.open(t, w.signIn(t, zoe, ""))
-	large := w.seal(t, map[string]any{"accessToken": s.AccessToken, "refreshToken": s.RefreshToken,
-		"user": map[string]any{"id": s.User.ID, "metadata": strings.Repeat("x", 8<<10)}})
-	h := request(large)
-	if len(h["Cookie"]) != 4 {
-		t.Fatalf("got %d cookies, want 4", len(h["Cookie"]))
-	}
-	if _, err := w.Verify(t.Context(), h, false); err != nil {
+	if _, err := w.Verify(t.Context(), http.Header{"Cookie": large}, false); err != nil {
 		t.Errorf("got %v, want a session", err)
 	}
-	h["Cookie"] = h["Cookie"][:3]
-	if _, err := w.Verify(t.Context(), h, false); !errors.Is(err, session.ErrBad) {
+	if _, err := w.Verify(t.Context(), http.Header{"Cookie": large[:3]}, false); !errors.Is(err, session.ErrBad) {
 		t.Errorf("a chunk missing: got %v, want ErrBad", err)
 	}
 
 	w.clock.advance(time.Hour)
-	v, err := w.Verify(t.Context(), request(large), false)
+	v, err := w.Verify(t.Context(), http.Header{"Cookie": large}, false)
 	if err != nil || v.Current == "" {
 		t.Fatalf("got %v, want a refreshed session", err)
 	}
-	if _, err := w.Verify(t.Context(), request(v.Current), false); err != nil {
+	if _, err := w.Verify(t.Context(), http.Header{"Cookie": w.pairs(t, v.Current)}, false); err != nil {
 		t.Errorf("refreshed: got %v, want a session", err)
+	}
+}
+
+// Several sessions in cookies of the same names, as cookies for another domain or path are.
+func TestVerifySeveralChunks(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	small := w.signIn(t, sam, acmeID)
+	older := w.inChunks(t, small)
+	w.clock.advance(time.Minute)
+	newer := w.inChunks(t, w.signIn(t, sam, globexID))
+	somebodyElse := w.inChunks(t, w.signIn(t, zoe, ""))
+	truncated := slices.Clone(newer)
+	truncated[2] = truncated[2][:100]
+	tests := []struct {
+		name    string
+		cookies []string
+		want    string // organization
+		err     error
+	}{
+		{"the newest counts", slices.Concat(newer, older), globexID, nil},
+		{"... also behind", slices.Concat(older, newer), globexID, nil},
+		{"... also chunk by chunk", []string{newer[0], older[0], older[1], newer[1], newer[2], older[2], older[3], newer[3]}, globexID, nil},
+		{"... also beside a raw one", append([]string{"wos-session=" + small}, newer...), globexID, nil},
+		{"the newest is truncated", slices.Concat(truncated, older), acmeID, nil},
+		{"the newest lacks a chunk", slices.Concat(newer[:3], older), acmeID, nil},
+		{"the newest is truncated, and the older one raw", append(truncated, "wos-session="+small), acmeID, nil},
+		{"none is whole", slices.Concat(truncated, older[1:]), "", session.ErrBad},
+		{"different users", slices.Concat(newer, somebodyElse), "", session.ErrBad},
+		{"different users, one's truncated", slices.Concat(truncated, somebodyElse[:3], older), acmeID, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v, err := w.Verify(t.Context(), http.Header{"Cookie": tt.cookies}, false)
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("got %v, want %v", err, tt.err)
+			}
+			if err == nil && v.Identity.OrganizationID != tt.want {
+				t.Errorf("got organization %s, want %s", v.Identity.OrganizationID, tt.want)
+			}
+		})
 	}
 }
 
@@ -123,5 +177,37 @@ func TestLargeSessionIsLogged(t *testing.T) {
 	}
 	if strings.Contains(got, "confidential") {
 		t.Errorf("got log %s, want no content of the session in it", got)
+	}
+}
+
+// Rack, which Ruby's frameworks read cookies with, takes a + for a space.
+func TestPlusIsEscapedForRuby(t *testing.T) {
+	t.Parallel()
+	c := session.Cookie{Name: "wos-session", EscapePlus: true}
+	for _, size := range []int{600, 3060, 6800} { // as it is; too long only when escaped; in chunks
+		raw := make([]byte, size)
+		for i := range raw {
+			raw[i] = byte(i * i * 31 / 7)
+		}
+		sealed := base64.StdEncoding.EncodeToString(raw)
+		lines, err := c.SetLines(sealed, http.Header{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := http.Header{}
+		for _, line := range lines {
+			pair, _, _ := strings.Cut(line, ";")
+			if strings.Contains(pair, "+") || len(pair) > 4097 {
+				t.Errorf("got %.80s of %d bytes, want no + and no more than 4097 bytes", pair, len(pair))
+			}
+			request.Add("Cookie", pair)
+		}
+		w := start(t, func(o *options) { o.session.Cookie = c })
+		if _, err := w.Verify(t.Context(), request, false); err == nil || strings.Contains(err.Error(), "chunks") {
+			t.Errorf("got %v, want the cookie put together", err)
+		}
+	}
+	if lines, _ := (session.Cookie{Name: "wos-session"}).SetLines("a+b", http.Header{}); !strings.HasPrefix(lines[0], "wos-session=a+b;") {
+		t.Errorf("got %s, want the + as it is for all others", lines[0])
 	}
 }

@@ -25,9 +25,11 @@ const (
 // Config is what a Manager works with.
 type Config struct {
 	Cookie  Cookie
-	Seal    *seal.Iron
+	Seal    *seal.Cookie
 	Tokens  *token.Verifier
 	AuthKit Refresher
+	// Slim leaves out of cookies what identity headers don't need of the user.
+	Slim bool
 	// KeepAccessToken puts the access token into identities.
 	KeepAccessToken bool
 	// RotationTTL is how long a rotation is remembered after it was last used. 0
@@ -121,7 +123,7 @@ type Verified struct {
 // size is about what a remembered session takes in memory.
 func (v *Verified) size() uint32 {
 	i := &v.Identity
-	size := 900 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken)
+	size := 700 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken)
 	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements} {
 		for _, item := range list {
 			size += 16 + len(item)

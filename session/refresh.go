@@ -95,7 +95,7 @@ func (m *Manager) exchange(ctx context.Context, o *opened, c *token.Claims) (str
 	if err := m.canRefresh(o, p, m.Now()); err != nil {
 		return "", err // or was refused
 	}
-	release := m.shared.lock(ctx, o.token)
+	release, locked := m.shared.lock(ctx, o.token)
 	defer release()
 	if m.Store != nil {
 		if p = m.look(ctx, o, true); p.current != "" {
@@ -113,7 +113,7 @@ func (m *Manager) exchange(ctx context.Context, o *opened, c *token.Claims) (str
 	r, sealed, err := m.askAuthKit(ctx, o, c)
 	m.backoff.end(err, m.Now())
 	if err != nil {
-		return m.refused(context.WithoutCancel(ctx), o, c, err)
+		return m.refused(context.WithoutCancel(ctx), o, c, locked, err)
 	}
 	m.rotations.record(r, begun, m.Now())
 	m.remembered.Invalidate(o.hash)
@@ -150,7 +150,7 @@ func (m *Manager) askAuthKit(ctx context.Context, o *opened, c *token.Claims) (r
 // refused sorts AuthKit's refusals: what ends the session, what asks for a step,
 // and what only means that nobody can tell now. A refused token may have been
 // spent by somebody else meanwhile: then it returns their session.
-func (m *Manager) refused(ctx context.Context, o *opened, c *token.Claims, err error) (string, error) {
+func (m *Manager) refused(ctx context.Context, o *opened, c *token.Claims, locked bool, err error) (string, error) {
 	log := func(e *zerolog.Event) *zerolog.Event {
 		return e.Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID))
 	}
@@ -166,7 +166,7 @@ func (m *Manager) refused(ctx context.Context, o *opened, c *token.Claims, err e
 		return "", step
 	}
 	if errors.Is(err, ErrInvalidGrant) {
-		return m.condemned(ctx, o, c, log)
+		return m.condemned(ctx, o, c, locked, log)
 	}
 	var outage *Outage
 	if !errors.As(err, &outage) {
@@ -184,14 +184,14 @@ func (m *Manager) refused(ctx context.Context, o *opened, c *token.Claims, err e
 
 // condemned handles invalid_grant. It is about this refresh token, not about the
 // session: a replica or an app's own SDK may have spent it.
-func (m *Manager) condemned(ctx context.Context, o *opened, c *token.Claims, log func(*zerolog.Event) *zerolog.Event) (string, error) {
+func (m *Manager) condemned(ctx context.Context, o *opened, c *token.Claims, locked bool, log func(*zerolog.Event) *zerolog.Event) (string, error) {
 	count := func(result string) { m.metrics.refreshes.WithLabelValues(result).Inc() }
 	p := m.look(ctx, o, m.Store != nil)
 	if p.current != "" {
 		count(resultElsewhere)
 		return p.current, nil
 	}
-	if p.uncertain {
+	if p.uncertain || !locked {
 		count(resultUncertain)
 		m.rotations.hold(o.token, lineOf(c), backOff, m.Now())
 		log(m.Log.Warn()).Msg("AuthKit refused the refresh token, and the store can't tell whether another replica has spent it; the session is kept")
@@ -208,9 +208,12 @@ func (m *Manager) condemned(ctx context.Context, o *opened, c *token.Claims, log
 	return "", fmt.Errorf("%w: %w", ErrEnded, ErrInvalidGrant)
 }
 
-// seal seals a session, and warns of one that needs several cookies.
+// seal seals a session, and warns of one that needs several cookies, or soon will.
 func (m *Manager) seal(s *Session) (string, error) {
-	plaintext, err := s.JSON()
+	if m.Slim {
+		s = s.Slim()
+	}
+	plaintext, err := s.JSONFor(m.Seal.Format())
 	if err != nil {
 		return "", fmt.Errorf("session: seal: %w", err)
 	}
@@ -218,31 +221,43 @@ func (m *Manager) seal(s *Session) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("session: seal: %w", err)
 	}
-	if len(m.Cookie.Name)+len(sealed) > maxCookie {
-		m.Log.Warn().Int("bytes", len(sealed)).Interface("fields", s.sizes()).
-			Msg("the session needs several cookies; WorkOS's SDKs can't read these: shorten the JWT template or the user's metadata")
+	if size := len(m.Cookie.Name) + len(sealed); size > nearlyFull {
+		text := "the session nearly fills a cookie, of which browsers take 4096 bytes"
+		if size > maxCookie {
+			text = "the session needs several cookies, which WorkOS's SDKs can't read"
+		}
+		m.Log.Warn().Int("bytes", size).Interface("large_fields", s.large()).
+			Msg(text + ": shorten the JWT template or the user's metadata, or set COOKIE_SLIM=true")
 	}
 	return sealed, nil
 }
 
-// sizes tells how many bytes each field of the session and each claim of its
-// access token takes.
-func (s *Session) sizes() map[string]int {
+const (
+	nearlyFull = 3800 // bytes of name and value
+	large      = 30   // bytes of a field worth naming
+)
+
+// large tells how many bytes each of the large fields of the session, of its user and
+// of its access token's claims takes.
+func (s *Session) large() map[string]int {
 	sizes := make(map[string]int)
-	for name, value := range s.fields {
-		sizes[name] = len(value)
+	note := func(prefix string, fields map[string]json.RawMessage) {
+		for name, value := range fields {
+			if len(value) >= large {
+				sizes[prefix+name] = len(value)
+			}
+		}
 	}
-	payload := strings.Split(s.AccessToken, ".")
-	var claims map[string]json.RawMessage
-	if len(payload) != 3 {
-		return sizes
+	note("", s.fields)
+	var user, claims map[string]json.RawMessage
+	_ = json.Unmarshal(s.fields["user"], &user)
+	note("user.", user)
+	if parts := strings.Split(s.AccessToken, "."); len(parts) == 3 {
+		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
+			_ = json.Unmarshal(payload, &claims)
+		}
 	}
-	if decoded, err := base64.RawURLEncoding.DecodeString(payload[1]); err == nil {
-		_ = json.Unmarshal(decoded, &claims)
-	}
-	for name, value := range claims {
-		sizes["accessToken."+name] = len(value)
-	}
+	note("accessToken.", claims)
 	return sizes
 }
 

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
@@ -98,7 +97,7 @@ func TestExpiredVectorIsRefreshed(t *testing.T) {
 	t.Cleanup(keys.Close)
 	w := start(t, func(o *options) {
 		o.session.Tokens = &token.Verifier{Keys: &token.KeySet{URL: keys.URL}, ClientID: "client_01VECTORS", Now: november}
-		o.session.Seal = &seal.Iron{Passwords: []string{password}, Now: november}
+		o.session.Seal = iron(t, november, password)
 		o.session.Now = november
 	})
 	w.authKit.answer(authenticate, status(http.StatusOK, string(f.Response)))

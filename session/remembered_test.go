@@ -15,8 +15,9 @@ import (
 
 // forget takes the password and the keys away, so that only what is remembered is
 // still verified.
-func (w *world) forget() {
-	w.Seal.Passwords = nil
+func (w *world) forget(t *testing.T) {
+	t.Helper()
+	w.Seal = iron(t, nil, "no cookie opens with this password of mine")
 	w.Tokens.Keys = &token.KeySet{URL: "http://127.0.0.1:0/", Now: w.clock.Now}
 }
 
@@ -25,7 +26,7 @@ func TestRememberedIsNotUnsealed(t *testing.T) {
 	w := start(t, nil)
 	sealed, unseen := w.signIn(t, zoe, ""), w.signIn(t, sam, acmeID)
 	want := w.valid(t, sealed)
-	w.forget()
+	w.forget(t)
 	if got := w.valid(t, sealed); got != want {
 		t.Errorf("got %+v, want the remembered %+v", got, want)
 	}
@@ -84,7 +85,7 @@ func TestRememberedNeverPastExpiry(t *testing.T) {
 	w.valid(t, sealed)
 	w.clock.advance(5*time.Minute - time.Second)
 	before := w.valid(t, sealed)
-	w.forget()
+	w.forget(t)
 	if got := w.valid(t, sealed); got != before {
 		t.Errorf("a second before: got %+v, want the remembered %+v", got, before)
 	}

@@ -2,15 +2,15 @@ package session
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
 
 // Session is what a session cookie holds: the tokens, the user and whatever
@@ -22,6 +22,8 @@ type Session struct {
 	Impersonator string // email address, empty without one
 
 	fields map[string]json.RawMessage // every field as it came
+	casing casing                     // of the fields' names
+	fresh  bool                       // made of AuthKit's response, not of a cookie
 }
 
 // User is the part of the sealed user that identity headers need.
@@ -31,55 +33,27 @@ type User struct {
 	Name  string
 }
 
-// Parse reads an unsealed session, as any of WorkOS's iron SDKs writes it. The
-// access token and the user's id must be there; what it doesn't know is kept.
+// Parse reads an unsealed session, as any of WorkOS's SDKs writes it. The access
+// token and the user's id must be there; what it doesn't know is kept.
 func Parse(plaintext []byte) (*Session, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(plaintext, &fields); err != nil {
+	s := new(Session)
+	if err := json.Unmarshal(plaintext, &s.fields); err != nil {
 		return nil, fmt.Errorf("session: parse: %w", err)
 	}
-	s := &Session{fields: fields}
-	var impersonator struct{ Email string }
-	var user map[string]any
-	for name, into := range map[string]any{
-		"accessToken": &s.AccessToken, "refreshToken": &s.RefreshToken, "user": &user, "impersonator": &impersonator,
-	} {
-		if raw, ok := fields[name]; ok {
-			if err := json.Unmarshal(raw, into); err != nil {
-				return nil, fmt.Errorf("session: parse: field %s: %w", name, err)
-			}
-		}
+	if _, ok := s.fields["accessToken"]; !ok {
+		s.casing = snakeCase
 	}
-	s.Impersonator = impersonator.Email
-	s.User = userOf(user)
-	if s.AccessToken == "" || s.User.ID == "" {
-		return nil, fmt.Errorf("session: parse: no access token or user id")
+	if err := s.read(); err != nil {
+		return nil, fmt.Errorf("session: parse: %w", err)
 	}
 	return s, nil
-}
-
-// userOf reads the user in camelCase, or in Kotlin's snake_case.
-func userOf(fields map[string]any) User {
-	text := func(names ...string) string {
-		for _, name := range names {
-			if s, ok := fields[name].(string); ok && s != "" {
-				return s
-			}
-		}
-		return ""
-	}
-	name := text("name")
-	if name == "" {
-		name = strings.TrimSpace(text("firstName", "first_name") + " " + text("lastName", "last_name"))
-	}
-	return User{ID: text("id"), Email: text("email"), Name: name}
 }
 
 // FromResponse makes a session of the API's authenticate response (snake_case),
 // with the fields that the SDKs seal. User and impersonator keep every key, known
 // or not, with nulls and nested values as they came.
 func FromResponse(response []byte) (*Session, error) {
-	return merge(nil, response)
+	return (&Session{casing: snakeCase, fresh: true}).merge(response)
 }
 
 // Refreshed makes the session that follows s after a refresh. What the
@@ -87,7 +61,7 @@ func FromResponse(response []byte) (*Session, error) {
 // token, with an empty refresh token or of another user is refused: the old token
 // must not pass for one that was refreshed just now.
 func (s *Session) Refreshed(response []byte) (*Session, error) {
-	next, err := merge(s.fields, response)
+	next, err := s.merge(response)
 	if err != nil {
 		return nil, err
 	}
@@ -102,110 +76,166 @@ var sealedFields = [...]string{
 	"access_token", "refresh_token", "user", "organization_id", "impersonator", "authentication_method",
 }
 
-func merge(old map[string]json.RawMessage, response []byte) (*Session, error) {
+// onlyNode tells whether only the SDKs for Node.js seal this field of a response.
+func onlyNode(name string, value json.RawMessage) bool {
+	return name == "organization_id" || name == "authentication_method" ||
+		name == "impersonator" && string(value) == "null"
+}
+
+func (s *Session) merge(response []byte) (*Session, error) {
 	var answer map[string]json.RawMessage
 	if err := json.Unmarshal(response, &answer); err != nil {
 		return nil, fmt.Errorf("session: authenticate response: %w", err)
 	}
-	fields := make(map[string]json.RawMessage, len(old)+len(sealedFields))
-	maps.Copy(fields, old)
+	next := &Session{fields: make(map[string]json.RawMessage, len(sealedFields)), casing: s.casing, fresh: s.fresh}
+	maps.Copy(next.fields, s.fields)
 	for _, name := range sealedFields {
 		value, ok := answer[name]
 		if !ok {
 			continue
 		}
-		if name == "user" || name == "impersonator" {
-			value = camelKeys(value)
+		key := s.casing.of(name)
+		if _, had := s.fields[key]; !had && s.casing == snakeCase && !s.fresh && onlyNode(name, value) {
+			continue
 		}
-		fields[camel(name)] = value
+		if s.casing == camelCase {
+			value = camelCase.value(name, value)
+		}
+		next.fields[key] = value
 	}
-	plaintext, err := encode(fields)
-	if err != nil {
+	if err := next.read(); err != nil {
 		return nil, fmt.Errorf("session: authenticate response: %w", err)
 	}
-	return Parse(plaintext)
+	return next, nil
 }
 
-// JSON is the session as it is sealed.
-func (s *Session) JSON() ([]byte, error) { return encode(s.fields) }
-
-// encode keeps the values' bytes: no HTML escaping.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
+// read fills the exported fields from the others.
+func (s *Session) read() (err error) {
+	if string(s.fields["impersonator"]) == `"null"` { // Ruby's SDK up to 6.2 means: none
+		delete(s.fields, "impersonator")
 	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
-}
-
-// camelKeys renames an object's own keys; anything but an object stays.
-func camelKeys(object json.RawMessage) json.RawMessage {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(object, &fields); err != nil || fields == nil {
-		return object
+	if s.AccessToken, err = s.text("accessToken", "access_token"); err != nil {
+		return err
 	}
-	renamed := make(map[string]json.RawMessage, len(fields))
-	for name, value := range fields {
-		renamed[camel(name)] = value
+	if s.RefreshToken, err = s.text("refreshToken", "refresh_token"); err != nil {
+		return err
 	}
-	out, err := encode(renamed)
+	user, err := s.object("user")
 	if err != nil {
-		return object
+		return err
 	}
-	return out
-}
-
-func camel(name string) string {
-	words := strings.Split(name, "_")
-	for i, word := range words[1:] {
-		if word != "" {
-			words[i+1] = strings.ToUpper(word[:1]) + word[1:]
+	impersonator, err := s.object("impersonator")
+	if err != nil {
+		return err
+	}
+	if email, ok := impersonator["email"]; ok {
+		if s.Impersonator, err = textOf(email); err != nil {
+			return fmt.Errorf("field impersonator: %w", err)
 		}
 	}
-	return strings.Join(words, "")
+	s.User = userOf(user, s.casing)
+	if s.AccessToken == "" || s.User.ID == "" {
+		return errors.New("no access token or user id")
+	}
+	return nil
 }
 
-// Identity is what an application may learn about who is signed in. Organization,
-// roles and the like come from the verified access token, the rest from the seal.
-type Identity struct {
-	Subject        string // user id
-	Email          string
-	Name           string
-	SessionID      string
-	OrganizationID string
-	Role           string
-	Roles          []string
-	Permissions    []string
-	Entitlements   []string
-	Impersonator   string // who is really there, empty without impersonation
-	AccessToken    string // empty unless asked for
+func (s *Session) text(inCamel, inSnake string) (string, error) {
+	value, ok := s.casing.find(s.fields, inCamel, inSnake)
+	if !ok {
+		return "", nil
+	}
+	text, err := textOf(value)
+	if err != nil {
+		return "", fmt.Errorf("field %s: %w", inSnake, err)
+	}
+	return text, nil
 }
 
-// SessionHash names the session in log lines of decisions without giving its id
-// away; the audit lines have both. Empty where there is no id.
-func (i Identity) SessionHash() string { return hashSession(i.SessionID) }
-
-func hashSession(id string) string {
-	if id == "" {
-		return ""
+func (s *Session) object(name string) (fields map[string]json.RawMessage, err error) {
+	value, ok := s.fields[name]
+	if !ok {
+		return nil, nil
 	}
-	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:6])
+	if err := json.Unmarshal(value, &fields); err != nil {
+		return nil, fmt.Errorf("field %s: %w", name, err)
+	}
+	return fields, nil
 }
 
-func identityOf(s *Session, c *token.Claims) Identity {
-	id := Identity{
-		Subject: c.Subject, Email: s.User.Email, Name: s.User.Name, SessionID: c.SessionID,
-		OrganizationID: c.OrganizationID, Role: c.Role, Roles: c.Roles,
-		Permissions: c.Permissions, Entitlements: c.Entitlements, Impersonator: c.Actor,
+// textOf reads a JSON string or null. Most strings are as they look, and the decoder
+// would read each of them twice.
+func textOf(value json.RawMessage) (text string, err error) {
+	last := len(value) - 1
+	if last > 0 && value[0] == '"' && value[last] == '"' && bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) {
+		return string(value[1:last]), nil
 	}
-	if len(id.Roles) == 0 && id.Role != "" {
-		id.Roles = []string{id.Role}
+	err = json.Unmarshal(value, &text)
+	return text, err
+}
+
+// userOf reads a user.
+func userOf(fields map[string]json.RawMessage, c casing) User {
+	text := func(inCamel, inSnake string) string {
+		value, ok := c.find(fields, inCamel, inSnake)
+		if !ok {
+			return ""
+		}
+		s, err := textOf(value)
+		if err != nil {
+			return "" // no reason to refuse a session
+		}
+		return s
 	}
-	if id.Impersonator == "" {
-		id.Impersonator = s.Impersonator
+	name := text("name", "name")
+	if name == "" {
+		name = strings.TrimSpace(text("firstName", "first_name") + " " + text("lastName", "last_name"))
 	}
-	return id
+	return User{ID: text("id", "id"), Email: text("email", "email"), Name: name}
+}
+
+// slimUser are the fields of a user that Slim keeps: those of the identity headers,
+// and those without which an SDK's typed reader fails.
+var slimUser = [...]string{
+	"object", "id", "email", "email_verified", "name", "first_name", "last_name", "created_at", "updated_at",
+}
+
+// Slim is the session without what neither the identity headers nor the SDKs'
+// readers need: the rest of the user (metadata, picture and so on), and every other
+// field that a sign-in would not put there, such as OAuth tokens.
+func (s *Session) Slim() *Session {
+	slim := *s
+	slim.fields = maps.Clone(s.fields)
+	maps.DeleteFunc(slim.fields, func(name string, _ json.RawMessage) bool {
+		return !slices.Contains(sealedFields[:], snakeCase.of(name))
+	})
+	slim.fields["user"] = mapObject(slim.fields["user"], func(fields map[string]json.RawMessage) {
+		maps.DeleteFunc(fields, func(name string, _ json.RawMessage) bool {
+			return !slices.Contains(slimUser[:], snakeCase.of(name))
+		})
+	})
+	return &slim
+}
+
+// JSON is the session as it is sealed in iron.
+func (s *Session) JSON() ([]byte, error) { return s.JSONFor(seal.FormatIron) }
+
+// JSONFor is the session as it is sealed in a format: a cookie's fields all, in the casing
+// of the format's SDK, and of AuthKit's response those that the SDK seals.
+func (s *Session) JSONFor(format seal.Format) ([]byte, error) {
+	target := snakeCase
+	if format == seal.FormatIron {
+		target = camelCase
+	}
+	fields := maps.Clone(s.fields)
+	if s.fresh && target == snakeCase {
+		maps.DeleteFunc(fields, onlyNode)
+	}
+	if target != s.casing {
+		for name, value := range fields {
+			fields[name] = target.value(name, value)
+		}
+		target.rename(fields)
+	}
+	return encode(fields)
 }

@@ -53,6 +53,7 @@ type shared struct {
 	mu          sync.Mutex
 	untold      time.Time // since when something isn't told; zero: all is
 	allUntold   bool      // the store was emptied
+	failing     bool      // the last write failed
 	uncertain   time.Time // until when another replica may know something that it couldn't tell
 	garbageSeen time.Time
 }
@@ -217,17 +218,19 @@ func (s *shared) garbage(err error) {
 	}
 }
 
-// lock keeps the other replicas from refreshing with a token. Where the store can't
-// be asked, nothing does, and AuthKit's grace window has to.
-func (s *shared) lock(ctx context.Context, hash tokenHash) (release func()) {
+// lock keeps the other replicas from refreshing with a token. Where it can't be had,
+// nothing does, and AuthKit's grace window has to; what the others did with the token
+// they then couldn't write either.
+func (s *shared) lock(ctx context.Context, hash tokenHash) (release func(), locked bool) {
 	if s.store == nil {
-		return func() {}
+		return func() {}, true
 	}
 	release, err := s.store.Lock(ctx, s.turnNames(hash)[0])
 	if err != nil {
-		return func() {}
+		_ = s.note(err, s.now())
+		return func() {}, false
 	}
-	return release
+	return release, true
 }
 
 // saveRotation tells the others what a refresh brought: the session first, so that

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
@@ -75,7 +74,7 @@ func TestVerifyVectors(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t, func(o *options) {
-				o.session.Seal = &seal.Iron{Passwords: []string{v.Password}, Now: november}
+				o.session.Seal = iron(t, november, v.Password)
 				o.session.Tokens = &token.Verifier{Keys: &token.KeySet{URL: keys.URL}, ClientID: "client_01VECTORS", Now: november}
 				o.session.Now = november
 			})
@@ -133,7 +132,7 @@ func TestVerifyRefuses(t *testing.T) {
 	s := w.open(t, good)
 	unsigned := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + strings.Split(s.AccessToken, ".")[1] + "."
 	elsewhere := start(t, func(o *options) {
-		o.session.Seal = &seal.Iron{Passwords: []string{"another password of 32 characters"}}
+		o.session.Seal = iron(t, nil, "another password of 32 characters")
 	})
 	tests := []struct {
 		name   string
@@ -215,7 +214,7 @@ func TestVerifyPreviousPassword(t *testing.T) {
 	sealed := before.signIn(t, zoe, "")
 	after, err := session.New(session.Config{
 		Cookie: before.Cookie, Tokens: before.Tokens, AuthKit: before.client, Now: before.clock.Now,
-		Seal: &seal.Iron{Passwords: []string{next, password}},
+		Seal: iron(t, nil, next, password),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +227,7 @@ func TestVerifyPreviousPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (seal.Iron{Passwords: []string{next}}).Unseal(v.Current); err != nil {
+	if _, err := iron(t, nil, next).Unseal(v.Current); err != nil {
 		t.Errorf("got %v, want a reseal under the new password", err)
 	}
 }

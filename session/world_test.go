@@ -98,7 +98,7 @@ func start(t testing.TB, change func(*options)) *world {
 		emulator: emulator.Config{BaseURL: base, ClientID: clientID, APIKey: apiKey, SigningKey: signingKey(), Now: w.clock.Now},
 		session: session.Config{
 			Cookie:  session.Cookie{Name: "wos-session", MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true},
-			Seal:    &seal.Iron{Passwords: []string{password}, Now: w.clock.Now},
+			Seal:    iron(t, w.clock.Now, password),
 			Tokens:  &token.Verifier{Keys: keys, ClientID: clientID, Now: w.clock.Now},
 			AuthKit: w.client,
 			Log:     zerolog.New(w.log),
@@ -121,6 +121,17 @@ func start(t testing.TB, change func(*options)) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// iron makes cookies of the Node.js SDKs' format. now may be nil.
+func iron(t testing.TB, now func() time.Time, passwords ...string) *seal.Cookie {
+	t.Helper()
+	c, err := seal.NewCookie(seal.FormatIron, passwords...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Now = now
+	return c
 }
 
 // signIn signs a user in and returns the cookie's value.

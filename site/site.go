@@ -23,6 +23,9 @@ const (
 	Login  = "login"
 	SignUp = "sign-up"
 	Logout = "logout"
+	// Webhooks is WorkOS's way to this service. A gateway passes it on unasked, as it
+	// does the flow's endpoints, but it is none of these: nothing is exempt for it.
+	Webhooks = "webhooks"
 )
 
 // New makes a Site of the redirect URI and the cookie domain (empty: the

@@ -122,6 +122,8 @@ func (h *Handler) wrongHost(name string) string {
 }
 
 // allow answers a good session: 200, or the same URL again with the current cookie.
+// nginx can't redirect here: there a document whose session needs several cookies
+// gets a 401, for which nginx asks /verify/sign-in, see back.
 func (h *Handler) allow(q *question, v *session.Verified) *decision {
 	if q.profile == signIn {
 		return h.back(q, v)
@@ -135,29 +137,25 @@ func (h *Handler) allow(q *question, v *session.Verified) *decision {
 		d.note = err.Error()
 		return d
 	}
+	several := q.profile != forwardAuth && len(lines) > 1 // nginx passes one line of a 200
+	if !several {
+		d.cookies = lines
+	}
 	switch {
-	case q.profile != forwardAuth && len(lines) == 1: // a 200 brings it
-	case q.profile == bare, q.profile == authRequest && !q.client.document():
-		return d // nginx passes one line of a 200: the next document gets them
-	case !q.client.document():
+	case !q.client.document(), q.profile == bare, q.profile == authRequest && !several: // no way round
 	case !h.renew(renewal{cookie: v.Sent}, 1):
 		d.notStored, d.note = true, "cookie_not_stored: the browser still sends an old session cookie"
-		if q.profile != forwardAuth {
-			return d
-		}
-	case q.profile == forwardAuth:
-		d.status, d.location = http.StatusSeeOther, q.url()
-	default:
-		d = deny(http.StatusUnauthorized, ReasonRenewCookie, "the session is good; its new cookies are sent by /verify/sign-in")
+	case q.profile == authRequest:
+		d.status, d.reason, d.detail = http.StatusUnauthorized, ReasonRenewCookie, "the session is good; its new cookies are sent by /verify/sign-in"
 		d.loginURL = h.loginURL(q, "")
-		return d
+	default:
+		d.status, d.location = http.StatusSeeOther, q.url()
 	}
-	d.cookies = lines
 	return d
 }
 
 // back sends a browser that nginx has refused, but that has a good session by
-// now, to the URL that it wanted, with every cookie line.
+// now or still has one, to the URL that it wanted, with every cookie line.
 func (h *Handler) back(q *question, v *session.Verified) *decision {
 	d := &decision{status: http.StatusSeeOther, location: q.url()}
 	if v.Current != "" {
@@ -183,7 +181,8 @@ func (h *Handler) back(q *question, v *session.Verified) *decision {
 	return d
 }
 
-// renewal is a redirect that was to bring a browser its current cookie.
+// renewal is a redirect that was to bring a browser its current cookie, or the 401
+// that leads to one.
 type renewal struct {
 	cookie  [32]byte
 	session string
@@ -195,7 +194,7 @@ type renewed struct {
 	since time.Time
 }
 
-// renew tells whether one more such redirect is allowed: so many in 60 s.
+// renew tells whether one more of them is allowed: so many in 60 s.
 func (h *Handler) renew(key renewal, limit int) bool {
 	now := h.Now()
 	state, _ := h.renewals.Compute(key, func(old renewed, found bool) (renewed, otter.ComputeOp) {

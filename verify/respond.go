@@ -140,6 +140,8 @@ func (h *Handler) log(q *question, d *decision, id string) {
 
 func outcome(d *decision) string {
 	switch {
+	case d.reason == ReasonRenewCookie:
+		return "sent to /verify/sign-in for new cookies"
 	case d.reason != "":
 		return "denied"
 	case d.status == http.StatusSeeOther:

@@ -58,6 +58,8 @@ func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*se
 		return &session.Verified{Identity: ada}, nil
 	case "stale, large": // two cookies
 		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 5000), Sent: [32]byte{4}}, nil
+	case "stale, large, another browser":
+		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 5000), Sent: [32]byte{6}}, nil
 	case "stale, too large": // more than eight
 		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 40_000), Sent: [32]byte{5}}, nil
 	}

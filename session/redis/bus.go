@@ -16,61 +16,61 @@ const (
 )
 
 // Listen calls receive for each message until ctx ends, and missed when it begins to
-// listen and whenever messages may have been lost since. emptied says that the store
+// listen and whenever messages may have been lost since: after a new subscription,
+// which a broken connection and an outage both lead to. emptied says that the store
 // has lost its values meanwhile. Both are called by this goroutine.
 func (s *Store) Listen(ctx context.Context, receive func(message []byte), missed func(emptied bool)) {
-	back := make(chan struct{}, 1)
-	s.health.whenBack(func() {
-		select {
-		case back <- struct{}{}:
-		default:
-		}
-	})
-	var epoch string
+	known := ""
 	begin := func() error {
 		found, err := s.epoch(ctx)
 		if err != nil {
 			return err
 		}
-		emptied := epoch != "" && found != epoch
-		epoch = found
+		emptied := known != "" && found != known
+		known = found
 		missed(emptied)
 		return nil
 	}
 	for ctx.Err() == nil {
-		s.listen(ctx, receive, back, begin)
+		if err := s.listen(ctx, receive, begin); err != nil && ctx.Err() == nil && !dead(err) {
+			s.report(err)
+		}
 		_ = pause(ctx, reconnect)
 	}
 }
 
-// listen is one subscription. It returns when the connection is no good any more.
-func (s *Store) listen(ctx context.Context, receive func([]byte), back <-chan struct{}, begin func() error) {
+// listen is one subscription. It returns when that is no good any more.
+func (s *Store) listen(ctx context.Context, receive func([]byte), begin func() error) error {
+	back := s.health.comesBack()
 	subscription := s.client.Subscribe(ctx, s.channel)
-	defer subscription.Close()
-	defer context.AfterFunc(ctx, func() { _ = subscription.Close() })()
-	pinged := false
-	for ctx.Err() == nil {
+	ctx, end := context.WithCancel(ctx)
+	closed := make(chan struct{})
+	go func() { // ends with listen; what is closed receives no more
+		defer close(closed)
 		select {
-		case <-back: // it was left out, though this connection may have held
-			if begin() != nil {
-				return
-			}
-		default:
+		case <-back:
+		case <-ctx.Done():
 		}
+		_ = subscription.Close()
+	}()
+	defer func() { end(); <-closed }()
+	pinged := false
+	for {
 		told, err := subscription.ReceiveTimeout(ctx, quiet)
-		if err != nil {
-			var timeout net.Error
-			if pinged || !errors.As(err, &timeout) || !timeout.Timeout() || subscription.Ping(ctx) != nil {
-				return
+		if timedOut(err) && !pinged {
+			err, pinged = subscription.Ping(ctx), true
+			if err == nil {
+				continue
 			}
-			pinged = true
-			continue
+		}
+		if err != nil {
+			return err
 		}
 		pinged = false
 		switch told := told.(type) {
 		case *redis.Subscription:
-			if begin() != nil {
-				return
+			if err := begin(); err != nil {
+				return err
 			}
 		case *redis.Message:
 			receive([]byte(told.Payload))
@@ -78,14 +78,15 @@ func (s *Store) listen(ctx context.Context, receive func([]byte), back <-chan st
 	}
 }
 
+func timedOut(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout()
+}
+
 // epoch is the random value that stands for all that is in the store.
 func (s *Store) epoch(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	found, err := s.client.Get(ctx, prefix+"epoch").Result()
-	if !errors.Is(err, redis.Nil) {
-		return found, err
-	}
 	if err := s.client.SetNX(ctx, prefix+"epoch", rand.Text(), 0).Err(); err != nil {
 		return "", err
 	}

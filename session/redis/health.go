@@ -4,34 +4,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-const probeEvery = 500 * time.Millisecond
+const (
+	probeEvery  = 500 * time.Millisecond
+	reportEvery = time.Minute
+)
 
 // ErrLeftOut is the error of every call while Redis doesn't answer.
 var ErrLeftOut = errors.New("redis: left out")
 
 // health knows whether the store is left out.
 type health struct {
-	mu     sync.Mutex
-	cause  error
-	since  time.Time
-	back   []func() // called when the store is back in use
-	closed chan struct{}
-	probes sync.WaitGroup
+	mu       sync.Mutex
+	cause    error // nil: it is in use
+	since    time.Time
+	reported time.Time
+	back     chan struct{} // closed at the end of the next outage
+	closed   chan struct{}
+	probes   sync.WaitGroup
+}
+
+func newHealth() *health {
+	return &health{back: make(chan struct{}), closed: make(chan struct{})}
 }
 
 // Err is nil while the store is in use. Otherwise it is an ErrLeftOut that says why,
 // and since when.
-func (s *Store) Err() error { return s.health.err() }
-
-func (h *health) err() error {
+func (s *Store) Err() error {
+	h := s.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.cause == nil {
@@ -44,19 +49,27 @@ func (h *health) err() error {
 // itself, and a pool that is merely busy, say the contrary.
 func dead(err error) bool {
 	var reply redis.Error
-	var network net.Error
-	switch {
-	case errors.Is(err, redis.ErrPoolTimeout), errors.As(err, &reply):
-		return false
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network):
-		return true
+	if errors.As(err, &reply) {
+		return errors.Is(err, redis.Nil) // no Sentinel knows the master
 	}
-	return !errors.Is(err, context.Canceled)
+	return !errors.Is(err, redis.ErrPoolTimeout) && !errors.Is(err, context.Canceled)
 }
 
-// leaveOut has calls fail at once from now on, and begins to probe.
-func (s *Store) leaveOut(err error) {
-	h := &s.health
+// report logs that a call failed though Redis answers, once a minute.
+func (s *Store) report(err error) {
+	h := s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := time.Now(); now.Sub(h.reported) >= reportEvery {
+		h.reported = now
+		s.Log.Warn().Err(err).Msg("a call to Redis failed (reported once a minute)")
+	}
+}
+
+// leaveOut has calls fail at once from now on. The goroutine that asks whether Redis
+// answers again ends then, or with Close.
+func (s *Store) leaveOut(cause error) {
+	h := s.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	select {
@@ -65,19 +78,20 @@ func (s *Store) leaveOut(err error) {
 	default:
 	}
 	if h.cause == nil {
-		h.cause, h.since = err, time.Now()
-		h.probes.Go(s.probe)
+		h.cause, h.since = cause, time.Now()
+		h.probes.Go(func() { s.probe(cause) })
 	}
 }
 
-// probe asks until Redis answers or the store is closed. Where it answers the first
-// time it was only slow, and nothing is made of it.
-func (s *Store) probe() {
+// probe asks until Redis answers. Where it does at once, it was slow for a moment or
+// has closed a connection: that is no outage, and nobody is told of its end.
+func (s *Store) probe(cause error) {
 	if s.answers() {
-		s.takeBack()
+		s.takeBack(false)
+		s.report(cause)
 		return
 	}
-	s.Log.Error().Err(s.Err()).Msg("Redis doesn't answer: this replica goes on with what it remembers itself")
+	s.Log.Error().Err(cause).Msg("Redis doesn't answer: this replica goes on with what it remembers itself")
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
@@ -88,35 +102,42 @@ func (s *Store) probe() {
 		}
 		if s.answers() {
 			s.Log.Info().Msg("Redis answers again")
-			for _, call := range s.takeBack() {
-				call()
-			}
+			s.takeBack(true)
 			return
 		}
 	}
 }
 
+// answers asks Redis, each master in a cluster. An error will do, if it is Redis's.
 func (s *Store) answers() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	err := s.client.Ping(ctx).Err()
+	var err error
+	if cluster, ok := s.client.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error { return master.Ping(ctx).Err() })
+	} else {
+		err = s.client.Ping(ctx).Err()
+	}
 	var reply redis.Error
-	return err == nil || errors.As(err, &reply) // an answer, if not the one hoped for
+	return err == nil || errors.As(err, &reply) && !dead(err)
 }
 
-func (s *Store) takeBack() []func() {
-	h := &s.health
+func (s *Store) takeBack(outage bool) {
+	h := s.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cause = nil
-	return h.back
+	if outage {
+		close(h.back)
+		h.back = make(chan struct{})
+	}
 }
 
-// whenBack has call called each time the store is taken back. It must not block.
-func (h *health) whenBack(call func()) {
+// comesBack returns a channel that is closed at the end of the next outage.
+func (h *health) comesBack() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.back = append(h.back, call)
+	return h.back
 }
 
 func (h *health) close() {

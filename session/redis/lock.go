@@ -3,26 +3,25 @@ package redis
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 const (
-	lease  = 3 * time.Second
-	extend = time.Second
-	poll   = 30 * time.Millisecond
+	lease       = 3 * time.Second
+	extendEvery = time.Second
+	pollEvery   = 35 * time.Millisecond // and up to twice that
 )
 
 // A lease is extended, and given back, only by who holds it.
-var (
-	extendLease  = redis.NewScript(`if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("PEXPIRE", KEYS[1], ARGV[2]) end return 0`)
-	releaseLease = redis.NewScript(`if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0`)
+const (
+	extendLease  = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("PEXPIRE", KEYS[1], ARGV[2]) end return 0`
+	releaseLease = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0`
 )
 
 // Lock returns once nobody else holds the key's lock. A holder that dies keeps the
 // others waiting for 3 s at most; one whose lease can't be extended goes on without
-// knowing. release must be called; it doesn't wait for long.
+// knowing. release must be called, once.
 func (s *Store) Lock(ctx context.Context, key string) (release func(), err error) {
 	key = prefix + "lock:" + key
 	holder := rand.Text()
@@ -38,25 +37,23 @@ func (s *Store) Lock(ctx context.Context, key string) (release func(), err error
 		if got {
 			return s.hold(key, holder), nil
 		}
-		if err := pause(ctx, poll); err != nil {
-			return nil, err
+		if err := pause(ctx, pollEvery); err != nil {
+			return nil, fmt.Errorf("redis: lock: %w", err)
 		}
 	}
 }
 
-// hold extends the lease until release is called.
+// hold extends the lease in a goroutine that ends with release.
 func (s *Store) hold(key, holder string) (release func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(extend)
+		tick := time.NewTicker(extendEvery)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				_ = s.call(context.Background(), "lock", func(ctx context.Context) error {
-					return extendLease.Run(ctx, s.client, []string{key}, holder, lease.Milliseconds()).Err()
-				})
+				_ = s.script(extendLease, key, holder, lease.Milliseconds()) // or at the next tick
 			case <-done:
 				return
 			}
@@ -65,8 +62,13 @@ func (s *Store) hold(key, holder string) (release func()) {
 	return func() {
 		close(done)
 		<-ended
-		_ = s.call(context.Background(), "lock", func(ctx context.Context) error { // else it ends with its lease
-			return releaseLease.Run(ctx, s.client, []string{key}, holder).Err()
-		})
+		_ = s.script(releaseLease, key, holder) // else it ends with its lease
 	}
+}
+
+// script runs a script on a lock, whatever has become of the request that took it.
+func (s *Store) script(source, key string, args ...any) error {
+	return s.call(context.Background(), "lock", func(ctx context.Context) error {
+		return s.client.Eval(ctx, source, []string{key}, args...).Err()
+	})
 }

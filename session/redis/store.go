@@ -2,13 +2,12 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
 )
 
@@ -16,6 +15,11 @@ const (
 	prefix      = "authkit-forward-auth:"
 	maxAttempts = 20 // of an update that others get in the way of
 )
+
+// exchange sets a value if it is still the old one; none counts as empty.
+const exchange = `if (redis.call("GET", KEYS[1]) or "") ~= ARGV[1] then return 0 end
+redis.call("SET", KEYS[1], ARGV[2], "PX", ARGV[3])
+return 1`
 
 // Store is a Redis. Make it with New; it may be used by many goroutines. Its
 // methods are those of session.Store and session.Bus.
@@ -27,7 +31,7 @@ type Store struct {
 
 	client  redis.UniversalClient
 	channel string
-	health  health
+	health  *health
 }
 
 // New makes a Store of a REDIS_URL. Nothing is connected yet. channel names the bus
@@ -37,21 +41,8 @@ func New(rawURL, channel string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	redis.SetLogger(silent{})
-	s := &Store{client: redis.NewUniversalClient(bounded(o)), channel: prefix + channel}
-	s.health.closed = make(chan struct{})
-	return s, nil
-}
-
-// silent is go-redis's logger.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
-
-func dialUnix(path string) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}
+	logging.Disable() // see the package's comment
+	return &Store{client: redis.NewUniversalClient(bounded(o)), channel: prefix + channel, health: newHealth()}, nil
 }
 
 // Close ends the probe and the connections.
@@ -72,12 +63,12 @@ func (s *Store) Load(ctx context.Context, ttl time.Duration, keys ...string) ([]
 			}
 			return nil
 		})
-		if err != nil && !errors.Is(err, redis.Nil) {
+		if err != nil && !none(err) {
 			return err
 		}
 		for i, answer := range answers {
 			value, err := answer.Bytes()
-			if err != nil && !errors.Is(err, redis.Nil) {
+			if err != nil && !none(err) {
 				return err
 			}
 			values[i] = value
@@ -94,32 +85,33 @@ func (s *Store) Load(ctx context.Context, ttl time.Duration, keys ...string) ([]
 // there is none, and returns the new one, nil to leave it. It may be called several
 // times.
 func (s *Store) Update(ctx context.Context, key string, ttl time.Duration, change func(old []byte) []byte) error {
-	key = prefix + key
-	set := func(tx *redis.Tx) error {
-		old, err := tx.Get(ctx, key).Bytes()
-		if err != nil && !errors.Is(err, redis.Nil) {
+	for i := range maxAttempts {
+		var done bool
+		err := s.call(ctx, "update", func(ctx context.Context) (err error) {
+			done, err = s.tryUpdate(ctx, prefix+key, ttl, change)
 			return err
-		}
-		value := change(old)
-		if value == nil {
-			return nil
-		}
-		_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			p.Set(ctx, key, value, ttl)
-			return nil
 		})
-		return err
-	}
-	for range maxAttempts {
-		err := s.call(ctx, "update", func(ctx context.Context) error { return s.client.Watch(ctx, set, key) })
-		if !errors.Is(err, redis.TxFailedErr) {
+		if err != nil || done {
 			return err
 		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return err
+		if err := pause(ctx, time.Duration(i+1)*2*time.Millisecond); err != nil {
+			return fmt.Errorf("redis: update: %w", err)
 		}
 	}
-	return fmt.Errorf("redis: update: %d others were faster", maxAttempts)
+	return fmt.Errorf("redis: update: others were faster %d times", maxAttempts)
+}
+
+// tryUpdate returns false if somebody else has changed the value meanwhile.
+func (s *Store) tryUpdate(ctx context.Context, key string, ttl time.Duration, change func([]byte) []byte) (bool, error) {
+	old, err := s.client.Get(ctx, key).Bytes()
+	if err != nil && !none(err) {
+		return false, err
+	}
+	value := change(old)
+	if value == nil {
+		return true, nil
+	}
+	return s.client.Eval(ctx, exchange, []string{key}, old, value, ttl.Milliseconds()).Bool()
 }
 
 // Publish sends a message to all who listen now.
@@ -131,26 +123,48 @@ func (s *Store) Publish(ctx context.Context, message []byte) error {
 
 // call makes one call within the limit, unless the store is left out.
 func (s *Store) call(ctx context.Context, operation string, do func(context.Context) error) error {
-	if err := s.health.err(); err != nil {
+	if err := s.Err(); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	begin := time.Now()
 	err := do(limited)
-	if s.Observe != nil && !errors.Is(err, redis.TxFailedErr) {
+	if s.Observe != nil {
 		s.Observe(operation, time.Since(begin), err)
 	}
-	if err == nil || errors.Is(err, redis.TxFailedErr) {
-		return err
+	if err == nil {
+		return nil
 	}
-	if ctx.Err() == nil && dead(err) {
+	if over := gaveUp(ctx, begin, err); over != nil {
+		return fmt.Errorf("redis: %s: %w", operation, over)
+	}
+	err = fmt.Errorf("redis: %s: %w", operation, err)
+	if dead(err) {
 		s.leaveOut(err)
+	} else {
+		s.report(err)
 	}
-	return fmt.Errorf("redis: %s: %w", operation, err)
+	return err
 }
 
-// pause waits for up to twice d, at random.
+// gaveUp returns why the caller gave up before the limit, which says nothing about
+// Redis, or nil. A connection times out a little before the context does.
+func gaveUp(ctx context.Context, begin time.Time, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(begin.Add(limit)) && timedOut(err) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// none tells whether Redis answers that there is no value. It doesn't unwrap:
+// Sentinels that don't know the master answer so, too, and that is an error.
+func none(err error) bool { return err == redis.Nil }
+
+// pause waits for d at least and twice d at most, at random, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d + rand.N(d))
 	defer timer.Stop()

@@ -1,8 +1,10 @@
 package redis
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -15,14 +17,22 @@ import (
 const limit = 250 * time.Millisecond
 
 // errURL says what a URL may look like. It never quotes one: there is a password in it.
-var errURL = errors.New("is not a Redis URL: write redis://:password@host:6379/0, rediss:// for TLS, unix:///path, " +
-	"redis+sentinel://:password@host1:26379,host2:26379/mymaster, or redis+cluster://:password@host1:6379,host2:6379")
+var errURL = errors.New("is not a Redis URL: write redis://:password@host:6379/0, rediss:// for TLS, unix:///path?db=0, " +
+	"redis+sentinel://:password@host1:26379,host2:26379/mymaster/0, or redis+cluster://:password@host1:6379,host2:6379; " +
+	"percent-encode special characters in a password")
+
+// CheckURL returns what New would say of a URL.
+func CheckURL(rawURL string) error {
+	_, err := parseURL(rawURL)
+	return err
+}
 
 // parseURL reads the forms that errURL lists. go-redis parses all but the schemes
-// and the lists of hosts, which it takes in its own way.
+// and the lists of hosts, which it takes in its own way. Its options for time-outs
+// and pools have no effect: see bounded.
 func parseURL(raw string) (*redis.UniversalOptions, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok {
+	if !ok || strings.Contains(rest, "#") { // a password's, which would cut off all that follows
 		return nil, errURL
 	}
 	scheme = strings.ToLower(scheme)
@@ -46,23 +56,17 @@ func parseSingle(raw string) (*redis.UniversalOptions, error) {
 	if err != nil {
 		return nil, errURL
 	}
-	u := &redis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig}
-	if o.Network == "unix" {
-		u.Dialer = dialUnix(o.Addr)
-	}
-	return u, nil
+	return &redis.UniversalOptions{
+		Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+	}, nil
 }
 
 // parseSentinel reads [user:password@]host,host/master[/db], with sentinel_username
 // and sentinel_password in the query.
 func parseSentinel(scheme, rest string) (*redis.UniversalOptions, error) {
-	first, others, err := hosts(rest)
+	u, others, err := hosts(scheme, rest, "26379")
 	if err != nil {
 		return nil, err
-	}
-	u, err := url.Parse(scheme + "://" + first)
-	if err != nil {
-		return nil, errURL
 	}
 	master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
 	if master == "" {
@@ -82,18 +86,17 @@ func parseSentinel(scheme, rest string) (*redis.UniversalOptions, error) {
 	}
 	return &redis.UniversalOptions{
 		MasterName: o.MasterName, Addrs: o.SentinelAddrs, DB: o.DB, Username: o.SentinelUsername, Password: o.SentinelPassword,
-		SentinelUsername: sentinelUser, SentinelPassword: sentinelPassword, TLSConfig: o.TLSConfig,
+		SentinelUsername: sentinelUser, SentinelPassword: sentinelPassword, TLSConfig: anyHost(o.TLSConfig),
 	}, nil
 }
 
 // parseCluster reads [user:password@]host,host.
 func parseCluster(scheme, rest string) (*redis.UniversalOptions, error) {
-	first, others, err := hosts(rest)
+	u, others, err := hosts(scheme, rest, "6379")
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(scheme + "://" + first)
-	if err != nil {
+	if strings.Trim(u.Path, "/0") != "" { // a cluster has no databases but 0
 		return nil, errURL
 	}
 	query := u.Query()
@@ -104,12 +107,12 @@ func parseCluster(scheme, rest string) (*redis.UniversalOptions, error) {
 		return nil, errURL
 	}
 	return &redis.UniversalOptions{
-		Addrs: o.Addrs, IsClusterMode: true, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+		Addrs: o.Addrs, IsClusterMode: true, Username: o.Username, Password: o.Password, TLSConfig: anyHost(o.TLSConfig),
 	}, nil
 }
 
-// hosts takes all but the first host out of what follows a scheme.
-func hosts(rest string) (first string, others []string, err error) {
+// hosts parses a URL with a list of hosts: all but the first are in others.
+func hosts(scheme, rest, port string) (u *url.URL, others []string, err error) {
 	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
@@ -120,23 +123,42 @@ func hosts(rest string) (first string, others []string, err error) {
 		user, authority = authority[:at+1], authority[at+1:]
 	}
 	list := strings.Split(authority, ",")
-	for _, host := range list {
+	for i, host := range list {
 		if host == "" {
-			return "", nil, errURL
+			return nil, nil, errURL
+		}
+		if _, _, err := net.SplitHostPort(host); err != nil { // it has none
+			list[i] = host + ":" + port
 		}
 	}
-	return user + list[0] + tail, list[1:], nil
+	if u, err = url.Parse(scheme + "://" + user + list[0] + tail); err != nil {
+		return nil, nil, errURL
+	}
+	return u, list[1:], nil
+}
+
+// anyHost has each host checked against its own name, where go-redis would check all
+// against the first one's.
+func anyHost(c *tls.Config) *tls.Config {
+	if c != nil {
+		c.ServerName = ""
+	}
+	return c
 }
 
 // bounded sets the limits that a request can live with.
 func bounded(o *redis.UniversalOptions) *redis.UniversalOptions {
-	o.MaxRetries, o.DialerRetries = -1, 1 // the caller goes on without
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = limit, limit, limit
-	o.PoolTimeout = limit
-	o.PoolSize = 64
 	o.ContextTimeoutEnabled = true
+	o.MaxRetries, o.DialerRetries = -1, 1 // the caller goes on without
+	o.ReadTimeout, o.WriteTimeout = limit, limit
+	o.DialTimeout = 4 * limit // no call waits that long: a connection that comes late serves the next one
+	o.PoolSize = 32
+	o.PipelinePoolSize = -1 // no other pool for pipelines
+	// Less than the limit, so that a busy pool can be told from a Redis that doesn't answer.
+	o.PoolTimeout = 2 * limit / 5
+	// RESP3, CLIENT SETINFO and maintenance notices are of no use here, and older
+	// servers, some proxies and Valkey answer them with errors.
 	o.Protocol = 2
-	// Neither is of use here, and proxies and older servers stumble over them.
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return o

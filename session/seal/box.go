@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
@@ -88,15 +87,11 @@ func MACKey(purpose, password string) []byte {
 	return key
 }
 
-// newAEAD returns AES-256-GCM that puts a random nonce of its own in front.
+// newAEAD returns AES-256-GCM under the key of one purpose.
 func newAEAD(password, info string) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, []byte(password), nil, info, 32)
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
+	return newGCM(key)
 }

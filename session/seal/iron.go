@@ -35,9 +35,9 @@ const (
 	ironPasswordID = "1" // the only one that the SDKs read
 	ironVersion    = "2"
 	ironFields     = 8
-	ironMaxBytes   = 64 << 10
-	ironSkew       = 60 * time.Second // what the SDKs allow for clocks that differ
 )
+
+const skew = 60 * time.Second // what the SDKs allow for clocks that differ
 
 var (
 	ironIDPattern         = regexp.MustCompile(`^\w{0,64}$`)
@@ -80,7 +80,7 @@ func (i Iron) Seal(plaintext []byte) (string, error) {
 		return "", err
 	}
 	sealed := base + "*" + macSalt + "*" + base64url.EncodeToString(mac) + "~" + ironVersion
-	if len(sealed) > ironMaxBytes {
+	if len(sealed) > maxBytes {
 		return "", fmt.Errorf("seal: iron: %d bytes of plaintext are too many", len(plaintext))
 	}
 	return sealed, nil
@@ -130,7 +130,7 @@ type ironSeal struct {
 }
 
 func parseIron(sealed string) (*ironSeal, error) {
-	if len(sealed) > ironMaxBytes {
+	if len(sealed) > maxBytes {
 		return nil, ErrMalformed
 	}
 	body, version, versioned := strings.Cut(sealed, "~")
@@ -150,7 +150,7 @@ func parseIron(sealed string) (*ironSeal, error) {
 		return nil, ErrMalformed
 	}
 	return &ironSeal{
-		base:       strings.Join(fields[:6], "*"),
+		base:       body[:len(body)-len("*")-len(fields[6])-len("*")-len(fields[7])],
 		keySalt:    fields[2],
 		iv:         iv,
 		ciphertext: ciphertext,
@@ -165,7 +165,7 @@ func (s *ironSeal) expired(now time.Time) bool {
 		return false
 	}
 	ms, err := strconv.ParseInt(s.expiration, 10, 64)
-	return err != nil || ms <= now.Add(-ironSkew).UnixMilli()
+	return err != nil || ms <= now.Add(-skew).UnixMilli()
 }
 
 // decrypt must only be called once the MAC has been checked: CBC's padding

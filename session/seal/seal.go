@@ -1,6 +1,8 @@
 package seal
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -22,7 +24,7 @@ var base64url = base64.RawURLEncoding.Strict()
 
 // decode reads base64url. The decoder itself skips line ends.
 func decode(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") {
+	if strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 {
 		return nil, ErrMalformed
 	}
 	raw, err := base64url.DecodeString(text)
@@ -30,4 +32,14 @@ func decode(text string) ([]byte, error) {
 		return nil, ErrMalformed
 	}
 	return raw, nil
+}
+
+// newGCM returns AES-GCM that puts a random nonce of 12 bytes of its own in front,
+// and the tag of 16 bytes at the end.
+func newGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
 }

@@ -1,0 +1,51 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+)
+
+// Identity is what an application may learn about who is signed in. Organization,
+// roles and the like come from the verified access token, the rest from the seal.
+type Identity struct {
+	Subject        string // user id
+	Email          string
+	Name           string
+	SessionID      string
+	OrganizationID string
+	Role           string
+	Roles          []string
+	Permissions    []string
+	Entitlements   []string
+	Impersonator   string // who is really there, empty without impersonation
+	AccessToken    string // empty unless asked for
+}
+
+// SessionHash names the session in log lines of decisions without giving its id
+// away; the audit lines have both. Empty where there is no id.
+func (i Identity) SessionHash() string { return hashSession(i.SessionID) }
+
+func hashSession(id string) string {
+	if id == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:6])
+}
+
+func identityOf(s *Session, c *token.Claims) Identity {
+	id := Identity{
+		Subject: c.Subject, Email: s.User.Email, Name: s.User.Name, SessionID: c.SessionID,
+		OrganizationID: c.OrganizationID, Role: c.Role, Roles: c.Roles,
+		Permissions: c.Permissions, Entitlements: c.Entitlements, Impersonator: c.Actor,
+	}
+	if len(id.Roles) == 0 && id.Role != "" {
+		id.Roles = []string{id.Role}
+	}
+	if id.Impersonator == "" {
+		id.Impersonator = s.Impersonator
+	}
+	return id
+}
