@@ -200,7 +200,7 @@ func (m *Manager) follow(ctx context.Context, sealed string, ahead, fresh bool) 
 		if err != nil {
 			return nil, err
 		}
-		p := m.rotations.find(o.token, sealed, m.Now())
+		p := m.look(ctx, o, false)
 		p.fresh = fresh
 		if v, err = m.judge(ctx, o, p, ahead); err != nil {
 			return nil, err

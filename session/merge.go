@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -26,8 +27,9 @@ func (t turn) merge(other turn) turn {
 }
 
 func (l line) merge(other line) line {
-	if other.Issued.After(l.Issued) || other.Issued.Equal(l.Issued) && other.Sealed > l.Sealed {
-		l.Sealed, l.Issued = other.Sealed, other.Issued
+	newer := cmp.Or(other.Issued.Compare(l.Issued), other.Set.Compare(l.Set), cmp.Compare(other.Sealed, l.Sealed))
+	if newer > 0 {
+		l.Sealed, l.Issued, l.Set = other.Sealed, other.Issued, other.Set
 	}
 	l.Met = later(l.Met, other.Met)
 	runs := slices.Clone(l.Runs)

@@ -37,7 +37,7 @@ func TestMerge(t *testing.T) {
 		a, b, want line
 	}{
 		{"the latest token is current", line{Sealed: "old", Issued: at(0)}, line{Sealed: "new", Issued: at(1)}, line{Sealed: "new", Issued: at(1)}},
-		{"two of one second", line{Sealed: "a", Issued: at(0)}, line{Sealed: "b", Issued: at(0), Met: at(2)}, line{Sealed: "b", Issued: at(0), Met: at(2)}},
+		{"two of one second", line{Sealed: "b", Issued: at(0), Set: at(1)}, line{Sealed: "a", Issued: at(0), Set: at(2), Met: at(2)}, line{Sealed: "a", Issued: at(0), Set: at(2), Met: at(2)}},
 		{"the first sighting of each number", line{Runs: []run{{ID: "r", Seen: []sighting{{1, at(4)}, {2, at(9)}}}}},
 			line{Runs: []run{{ID: "r", Seen: []sighting{{1, at(3)}, {3, at(8)}}}}},
 			line{Runs: []run{{ID: "r", Seen: []sighting{{1, at(3)}, {2, at(9)}, {3, at(8)}}}}}},

@@ -86,7 +86,8 @@ type turn struct {
 // line is one AuthKit session. It is not changed once it is kept.
 type line struct {
 	Sealed string    `json:"s"`           // the current session, as in its cookie
-	Issued time.Time `json:"i"`           // of its access token
+	Issued time.Time `json:"i"`           // of its access token, in whole seconds
+	Set    time.Time `json:"t,omitzero"`  // when it became that, which decides between two of one second
 	Met    time.Time `json:"m,omitzero"`  // when a request last brought a later session that was made elsewhere
 	Runs   []run     `json:"r,omitempty"` // oldest first
 	Full   bool      `json:"f,omitempty"` // older runs were dropped
@@ -204,7 +205,7 @@ func (r *rotations) meet(key lineKey, hash tokenHash, sealed string, issued, now
 	if known {
 		l.Met = now
 	}
-	l.Sealed, l.Issued = sealed, issued
+	l.Sealed, l.Issued, l.Set = sealed, issued, now
 	r.setLine(key, l, now)
 	return true
 }
@@ -240,7 +241,7 @@ func (r *rotations) record(o rotation, begun, now time.Time) {
 	}
 	r.setTurn(o.spent, from, now)
 	if !l.Issued.After(o.issued) {
-		l.Sealed, l.Issued = o.sealed, o.issued
+		l.Sealed, l.Issued, l.Set = o.sealed, o.issued, now
 	}
 	r.setLine(o.line, l, now)
 }
