@@ -222,7 +222,7 @@ func (s *Server) degraded() []string {
 	case s.sessions.Untold():
 		lines = append(lines, "degraded: Redis takes no writes; replicas don't know of each other's refreshes and sign-outs")
 	}
-	if wait := s.sessions.Resting(); wait > 0 {
+	if wait, failing := s.sessions.Resting(); failing {
 		lines = append(lines, fmt.Sprintf("degraded: AuthKit fails to refresh sessions; it is asked again in %s", wait.Round(time.Second)))
 	}
 	if err := s.keys.Err(); err != nil {

@@ -32,25 +32,32 @@ func (b *backoff) wait(now time.Time) time.Duration {
 	return max(0, b.until.Sub(now))
 }
 
-// Resting is for how long no refresh is tried, because the last ones failed; 0 if
-// AuthKit is well as far as is known.
-func (m *Manager) Resting() time.Duration { return m.backoff.wait(m.Now()) }
+// Resting is for how long no refresh is tried, because the last ones failed. failing
+// stays true after that, until AuthKit has answered one.
+func (m *Manager) Resting() (wait time.Duration, failing bool) {
+	b := &m.backoff
+	b.mu.Lock()
+	failing = b.failures >= patience
+	b.mu.Unlock()
+	return b.wait(m.Now()), failing
+}
 
-// begin asks for leave to ask AuthKit; end must be called if it is given.
-func (b *backoff) begin(now time.Time) error {
+// begin asks for leave to ask AuthKit; end must be called if it is given, with
+// whether this is the single one.
+func (b *backoff) begin(now time.Time) (probe bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.failures < patience {
-		return nil
+		return false, nil
 	}
 	if wait := b.until.Sub(now); wait > 0 {
-		return resting(wait)
+		return false, resting(wait)
 	}
 	if b.probing {
-		return resting(backOff)
+		return false, resting(backOff)
 	}
 	b.probing = true
-	return nil
+	return true, nil
 }
 
 func resting(wait time.Duration) error {
@@ -58,13 +65,19 @@ func resting(wait time.Duration) error {
 }
 
 // end says what AuthKit answered.
-func (b *backoff) end(err error, now time.Time) {
+func (b *backoff) end(probe bool, err error, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.probing = false
+	if probe {
+		b.probing = false
+	}
 	var outage *Outage
 	if !errors.As(err, &outage) {
 		b.failures = 0
+		return
+	}
+	if b.failures >= patience && !probe { // begun before the rest: the same failure, not one more
+		b.until = later(b.until, now.Add(min(outage.RetryAfter, maxPause)))
 		return
 	}
 	b.failures++

@@ -35,6 +35,7 @@ func (m *Manager) Run(ctx context.Context) {
 	if s.store == nil {
 		return
 	}
+	s.lost() // so far
 	wake := make(chan struct{}, 1)
 	listening := make(chan struct{})
 	go func() {
@@ -45,7 +46,7 @@ func (m *Manager) Run(ctx context.Context) {
 			case wake <- struct{}{}:
 			default:
 			}
-		})
+		}, s.lost)
 	}()
 	defer func() { <-listening }()
 	retry := time.NewTicker(tellEvery)
@@ -59,6 +60,13 @@ func (m *Manager) Run(ctx context.Context) {
 		}
 		s.tell(ctx)
 	}
+}
+
+// lost notes that this replica doesn't hear the others, nor what became of the store.
+func (s *shared) lost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaf = true
 }
 
 func (m *Manager) receive(sealed []byte) {
@@ -81,7 +89,7 @@ func (m *Manager) missed(ctx context.Context, emptied bool) {
 	s := m.shared
 	now := s.now()
 	s.mu.Lock()
-	s.uncertain = now.Add(catchUp)
+	s.deaf, s.uncertain = false, now.Add(catchUp)
 	s.allUntold = s.allUntold || emptied
 	if since := now.Add(-overlap); s.untold.IsZero() || since.Before(s.untold) {
 		s.untold = since

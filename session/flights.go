@@ -26,6 +26,7 @@ type flights struct {
 type flight struct {
 	done   chan struct{}
 	sealed string
+	here   bool // it was refreshed here, and now
 	err    error
 }
 
@@ -35,7 +36,7 @@ func newFlights() *flights {
 
 // join returns the flight for a token, and starts it where there is none. nil
 // if too many are waiting.
-func (f *flights) join(hash tokenHash, refresh func(context.Context) (string, error)) *flight {
+func (f *flights) join(hash tokenHash, refresh func(context.Context) (sealed string, here bool, err error)) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if under, ok := f.byToken[hash]; ok {
@@ -47,7 +48,7 @@ func (f *flights) join(hash tokenHash, refresh func(context.Context) (string, er
 	fl := &flight{done: make(chan struct{})}
 	f.byToken[hash] = fl
 	f.running.Go(func() {
-		fl.sealed, fl.err = f.run(refresh)
+		fl.sealed, fl.here, fl.err = f.run(refresh)
 		f.mu.Lock()
 		delete(f.byToken, hash)
 		f.mu.Unlock()
@@ -63,7 +64,7 @@ func (f *flights) pending() int {
 	return len(f.byToken)
 }
 
-func (f *flights) run(refresh func(context.Context) (string, error)) (string, error) {
+func (f *flights) run(refresh func(context.Context) (sealed string, here bool, err error)) (string, bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), refreshLimit)
 	defer cancel()
 	select {
@@ -71,6 +72,6 @@ func (f *flights) run(refresh func(context.Context) (string, error)) (string, er
 		defer func() { <-f.slots }()
 		return refresh(ctx)
 	case <-ctx.Done():
-		return "", &Outage{Err: ctx.Err()}
+		return "", false, &Outage{Err: ctx.Err()}
 	}
 }

@@ -40,6 +40,7 @@ func (l line) merge(other line) line {
 			runs = append(runs, theirs)
 		}
 	}
+	slices.SortStableFunc(runs, func(a, b run) int { return a.Begun.Compare(b.Begun) })
 	l.Runs, l.Full = newest(runs, l.Full || other.Full)
 	return l
 }

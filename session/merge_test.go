@@ -51,6 +51,20 @@ func TestMerge(t *testing.T) {
 			}
 		}
 	}
+	// What one has dropped doesn't push out what is newest.
+	var mine, theirs line
+	for i := range 2 * maxRuns {
+		r := run{ID: string(rune('a' + i)), Begun: at(int64(i))}
+		mine.Runs, mine.Full = newest(append(mine.Runs, r), mine.Full)
+		if i < maxRuns {
+			theirs.Runs = append(theirs.Runs, r)
+		}
+	}
+	for _, got := range []line{mine.merge(theirs), theirs.merge(mine)} {
+		if len(got.Runs) != maxRuns || got.Runs[maxRuns-1].Begun != at(2*maxRuns-1) || got.Runs[0].Begun != at(maxRuns) || !got.Full {
+			t.Errorf("got runs from %s to %s, want the newest", got.Runs[0].Begun, got.Runs[len(got.Runs)-1].Begun)
+		}
+	}
 	both := line{Runs: []run{{ID: "a"}}}.merge(line{Runs: []run{{ID: "b"}}})
 	if len(both.Runs) != 2 {
 		t.Errorf("got %+v, want the runs of both", both.Runs)

@@ -72,8 +72,8 @@ func (m *Manager) observe(r prometheus.Registerer, remembered *stats.Counter) {
 	gauge("remembered_bytes", "About how much memory they take.", func() float64 { return float64(m.remembered.WeightedSize()) })
 	gauge("rotations", "Refresh tokens of which this process knows what became.", func() float64 { return float64(m.rotations.turns.EstimatedSize()) })
 	gauge("refreshes_pending", "Refreshes under way or waiting for their turn.", func() float64 { return float64(m.flights.pending()) })
-	gauge("authkit_resting", "1 while no refresh is tried because the last ones failed.", func() float64 {
-		if m.Resting() > 0 {
+	gauge("authkit_resting", "1 while refreshes are held back because the last ones failed.", func() float64 {
+		if _, failing := m.Resting(); failing {
 			return 1
 		}
 		return 0

@@ -63,7 +63,7 @@ func (m *Manager) renew(ctx context.Context, o *opened, c *token.Claims, p place
 	if err := m.canRefresh(o, p, m.Now()); err != nil {
 		return nil, err
 	}
-	f := m.flights.join(o.token, func(ctx context.Context) (string, error) {
+	f := m.flights.join(o.token, func(ctx context.Context) (string, bool, error) {
 		return m.exchange(ctx, o, c)
 	})
 	if f == nil {
@@ -82,45 +82,47 @@ func (m *Manager) renew(ctx context.Context, o *opened, c *token.Claims, p place
 	if f.err != nil {
 		return nil, f.err
 	}
-	return m.follow(ctx, f.sealed, false, true)
+	return m.follow(ctx, f.sealed, false, f.here)
 }
 
 // exchange spends the refresh token and stores what it became before anybody
-// is answered.
-func (m *Manager) exchange(ctx context.Context, o *opened, c *token.Claims) (string, error) {
+// is answered. here is false where somebody else has done that.
+func (m *Manager) exchange(ctx context.Context, o *opened, c *token.Claims) (sealed string, here bool, err error) {
 	p := m.rotations.find(o.token, o.sealed, m.Now())
 	if p.current != "" {
-		return p.current, nil // a flight that has just landed did it
+		return p.current, false, nil // a flight that has just landed did it
 	}
 	if err := m.canRefresh(o, p, m.Now()); err != nil {
-		return "", err // or was refused
+		return "", false, err // or was refused
 	}
 	release, locked := m.shared.lock(ctx, o.token)
 	defer release()
 	if m.Store != nil {
 		if p = m.look(ctx, o, true); p.current != "" {
 			m.metrics.refreshes.WithLabelValues(resultElsewhere).Inc()
-			return p.current, nil // another replica did it
+			return p.current, false, nil // another replica did it
 		}
 		if err := m.canRefresh(o, p, m.Now()); err != nil {
-			return "", err
+			return "", false, err
 		}
 	}
 	begun := m.Now()
-	if err := m.backoff.begin(begun); err != nil {
-		return "", err
+	probe, err := m.backoff.begin(begun)
+	if err != nil {
+		return "", false, err
 	}
 	r, sealed, err := m.askAuthKit(ctx, o, c)
-	m.backoff.end(err, m.Now())
+	m.backoff.end(probe, err, m.Now())
 	if err != nil {
-		return m.refused(context.WithoutCancel(ctx), o, c, locked, err)
+		sealed, err = m.refused(context.WithoutCancel(ctx), o, c, locked, err)
+		return sealed, false, err
 	}
 	m.rotations.record(r, begun, m.Now())
 	m.remembered.Invalidate(o.hash)
 	m.metrics.refreshes.WithLabelValues(resultRefreshed).Inc()
 	m.shared.saveRotation(context.WithoutCancel(ctx), r, o.hash)
 	m.Log.Info().Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID)).Msg("session refreshed")
-	return sealed, nil
+	return sealed, true, nil
 }
 
 // askAuthKit makes the call and seals what it brings. An answer that is no session

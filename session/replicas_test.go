@@ -93,7 +93,7 @@ func (b *board) Publish(_ context.Context, message []byte) error {
 	return nil
 }
 
-func (b *board) Listen(ctx context.Context, receive func([]byte), missed func(bool)) {
+func (b *board) Listen(ctx context.Context, receive func([]byte), missed func(bool), _ func()) {
 	b.mu.Lock()
 	b.listeners = append(b.listeners, listener{receive, missed})
 	b.mu.Unlock()

@@ -98,6 +98,7 @@ type line struct {
 // run knows how far its row of tokens was seen in requests.
 type run struct {
 	ID     string     `json:"i"`
+	Begun  time.Time  `json:"t,omitzero"`
 	Seen   []sighting `json:"s,omitempty"` // numbers ascending, of the last minute
 	Behind int        `json:"b,omitempty"` // turns before this one are superseded
 }
@@ -205,7 +206,7 @@ func (r *rotations) meet(key lineKey, hash tokenHash, sealed string, issued, now
 	if known {
 		l.Met = now
 	}
-	l.Sealed, l.Issued, l.Set = sealed, issued, now
+	l.Sealed, l.Issued, l.Set = sealed, issued, l.next(now)
 	r.setLine(key, l, now)
 	return true
 }
@@ -228,7 +229,7 @@ func (r *rotations) record(o rotation, begun, now time.Time) {
 	next := turn{Line: o.line, Run: from.Run, Number: from.Number + 1, Made: begun}
 	if from.Run == "" || from.Exchanged { // a token from outside, or a second exchange of one: a row of its own
 		next.Run, next.Number = rand.Text(), 1
-		l.Runs, l.Full = newest(append(slices.Clone(l.Runs), run{ID: next.Run}), l.Full)
+		l.Runs, l.Full = newest(append(slices.Clone(l.Runs), run{ID: next.Run, Begun: now}), l.Full)
 		if from.Run == "" {
 			from.Run = next.Run
 		}
@@ -241,10 +242,13 @@ func (r *rotations) record(o rotation, begun, now time.Time) {
 	}
 	r.setTurn(o.spent, from, now)
 	if !l.Issued.After(o.issued) {
-		l.Sealed, l.Issued, l.Set = o.sealed, o.issued, now
+		l.Sealed, l.Issued, l.Set = o.sealed, o.issued, l.next(now)
 	}
 	r.setLine(o.line, l, now)
 }
+
+// next is a time for Set after the line's own, whatever another replica's clock said.
+func (l line) next(now time.Time) time.Time { return later(now, l.Set.Add(1)) }
 
 // newest bounds the runs of a line.
 func newest(runs []run, full bool) ([]run, bool) {

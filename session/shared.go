@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,6 +55,7 @@ type shared struct {
 	untold      time.Time // since when something isn't told; zero: all is
 	allUntold   bool      // the store was emptied
 	failing     bool      // the last write failed
+	deaf        bool      // the Bus doesn't listen, though it should
 	uncertain   time.Time // until when another replica may know something that it couldn't tell
 	garbageSeen time.Time
 }
@@ -166,7 +168,7 @@ func (s *shared) lookLine(ctx context.Context, key lineKey) bool {
 func (s *shared) certain() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.now().Before(s.uncertain)
+	return !s.deaf && !s.now().Before(s.uncertain)
 }
 
 // unsealed opens values. One that doesn't open, or is another key's, is as good as
@@ -225,10 +227,20 @@ func (s *shared) lock(ctx context.Context, hash tokenHash) (release func(), lock
 	if s.store == nil {
 		return func() {}, true
 	}
-	release, err := s.store.Lock(ctx, s.turnNames(hash)[0])
-	if err != nil {
-		_ = s.note(err, s.now())
-		return func() {}, false
+	var held []func()
+	release = func() {
+		for _, one := range slices.Backward(held) {
+			one()
+		}
+	}
+	// Replicas that change the password at different moments have one of the names in common.
+	for _, name := range slices.Sorted(slices.Values(s.turnNames(hash))) {
+		one, err := s.store.Lock(ctx, name)
+		if err != nil {
+			_ = s.note(err, s.now())
+			return release, false
+		}
+		held = append(held, one)
 	}
 	return release, true
 }

@@ -28,6 +28,7 @@ type Bus interface {
 	// Listen calls receive for each message until ctx ends. It calls missed when it
 	// begins to listen, and whenever messages may have been lost since: after
 	// a broken connection, or after the store was left out. emptied says that the
-	// store has lost its values meanwhile. Neither is called at the same time as the other.
-	Listen(ctx context.Context, receive func(message []byte), missed func(emptied bool))
+	// store has lost its values meanwhile. It calls lost when it listens no more: what
+	// the store says then may be less than the replicas know, until missed is called. None is called at the same time as the other.
+	Listen(ctx context.Context, receive func(message []byte), missed func(emptied bool), lost func())
 }

@@ -198,11 +198,11 @@ func TestRefreshesAreBounded(t *testing.T) {
 
 		release := make(chan struct{})
 		var inFlight atomic.Int64
-		refresh := func(context.Context) (string, error) {
+		refresh := func(context.Context) (string, bool, error) {
 			inFlight.Add(1)
 			<-release
 			inFlight.Add(-1)
-			return "", nil
+			return "", false, nil
 		}
 		flights := map[*flight]bool{}
 		for i := range 1064 {

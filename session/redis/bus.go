@@ -19,7 +19,7 @@ const (
 // listen and whenever messages may have been lost since: after a new subscription,
 // which a broken connection and an outage both lead to. emptied says that the store
 // has lost its values meanwhile. Both are called by this goroutine.
-func (s *Store) Listen(ctx context.Context, receive func(message []byte), missed func(emptied bool)) {
+func (s *Store) Listen(ctx context.Context, receive func(message []byte), missed func(emptied bool), lost func()) {
 	known := ""
 	begin := func() error {
 		found, err := s.epoch(ctx)
@@ -32,16 +32,21 @@ func (s *Store) Listen(ctx context.Context, receive func(message []byte), missed
 		return nil
 	}
 	for ctx.Err() == nil {
-		if err := s.listen(ctx, receive, begin); err != nil && ctx.Err() == nil && !dead(err) {
-			s.report(err)
+		back := s.health.comesBack()
+		err := s.listen(ctx, back, receive, begin)
+		lost()
+		select {
+		case <-back:
+		case <-ctx.Done():
+		default: // nobody but Redis has ended it
+			s.judge(err)
 		}
 		_ = pause(ctx, reconnect)
 	}
 }
 
 // listen is one subscription. It returns when that is no good any more.
-func (s *Store) listen(ctx context.Context, receive func([]byte), begin func() error) error {
-	back := s.health.comesBack()
+func (s *Store) listen(ctx context.Context, back <-chan struct{}, receive func([]byte), begin func() error) error {
 	subscription := s.client.Subscribe(ctx, s.channel)
 	ctx, end := context.WithCancel(ctx)
 	closed := make(chan struct{})
@@ -87,6 +92,10 @@ func timedOut(err error) bool {
 func (s *Store) epoch(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	found, err := s.client.Get(ctx, prefix+"epoch").Result() // this first: a full Redis takes no SET
+	if !none(err) {
+		return found, err
+	}
 	if err := s.client.SetNX(ctx, prefix+"epoch", rand.Text(), 0).Err(); err != nil {
 		return "", err
 	}

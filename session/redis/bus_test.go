@@ -42,7 +42,7 @@ func listen(t *testing.T, s *Store) *heard {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Listen(ctx, func(message []byte) { h.note(t, string(message)) }, func(emptied bool) { h.note(t, fmt.Sprint("missed:", emptied)) })
+		s.Listen(ctx, func(message []byte) { h.note(t, string(message)) }, func(emptied bool) { h.note(t, fmt.Sprint("missed:", emptied)) }, func() {})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return h

@@ -24,6 +24,7 @@ type health struct {
 	cause    error // nil: it is in use
 	since    time.Time
 	reported time.Time
+	first    chan struct{} // closed when the first probe of the latest outage is over
 	back     chan struct{} // closed at the end of the next outage
 	closed   chan struct{}
 	probes   sync.WaitGroup
@@ -66,6 +67,28 @@ func (s *Store) report(err error) {
 	}
 }
 
+// judge makes of an error what it says about Redis.
+func (s *Store) judge(err error) {
+	if dead(err) {
+		s.leaveOut(err)
+	} else {
+		s.report(err)
+	}
+}
+
+// wasSlow waits, where the store was left out this moment, for the first probe, and
+// tells whether Redis answers after all.
+func (s *Store) wasSlow() bool {
+	s.health.mu.Lock()
+	first := s.health.first
+	s.health.mu.Unlock()
+	if first == nil {
+		return false
+	}
+	<-first // a probe has the limit of a call
+	return s.Err() == nil
+}
+
 // leaveOut has calls fail at once from now on. The goroutine that asks whether Redis
 // answers again ends then, or with Close.
 func (s *Store) leaveOut(cause error) {
@@ -78,17 +101,22 @@ func (s *Store) leaveOut(cause error) {
 	default:
 	}
 	if h.cause == nil {
-		h.cause, h.since = cause, time.Now()
-		h.probes.Go(func() { s.probe(cause) })
+		h.cause, h.since, h.first = cause, time.Now(), make(chan struct{})
+		first := h.first
+		h.probes.Go(func() { s.probe(cause, first) })
 	}
 }
 
 // probe asks until Redis answers. Where it does at once, it was slow for a moment or
 // has closed a connection: that is no outage, and nobody is told of its end.
-func (s *Store) probe(cause error) {
-	if s.answers() {
+func (s *Store) probe(cause error, first chan<- struct{}) {
+	answers := s.answers()
+	if answers {
 		s.takeBack(false)
 		s.report(cause)
+	}
+	close(first)
+	if answers {
 		return
 	}
 	s.Log.Error().Err(cause).Msg("Redis doesn't answer: this replica goes on with what it remembers itself")

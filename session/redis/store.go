@@ -140,11 +140,7 @@ func (s *Store) call(ctx context.Context, operation string, do func(context.Cont
 		return fmt.Errorf("redis: %s: %w", operation, over)
 	}
 	err = fmt.Errorf("redis: %s: %w", operation, err)
-	if dead(err) {
-		s.leaveOut(err)
-	} else {
-		s.report(err)
-	}
+	s.judge(err)
 	return err
 }
 
