@@ -283,6 +283,8 @@ func tokenError(err error) error {
 	switch {
 	case errors.Is(err, token.ErrIssuer):
 		return fmt.Errorf("%w: %w", ErrMisconfigured, err)
+	case errors.Is(err, token.ErrEarly):
+		return fmt.Errorf("%w: %w: check this machine's clock", ErrUnavailable, err)
 	case errors.Is(err, token.ErrUnavailable), errors.Is(err, token.ErrUnknownKey): // the seal says that it is ours
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	default:

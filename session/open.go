@@ -40,7 +40,7 @@ func (m *Manager) pick(request http.Header) (string, error) {
 	case len(values) == 0 && !present:
 		return "", ErrNone
 	case len(values) == 0:
-		return "", fmt.Errorf("%w: incomplete chunks", ErrBad)
+		return "", fmt.Errorf("%w: no whole session in the cookies", ErrBad)
 	}
 	var newest, user string
 	var issued time.Time

@@ -145,7 +145,7 @@ func (m *Manager) askAuthKit(ctx context.Context, o *opened, c *token.Claims) (r
 		return rotation{}, "", &Outage{Refused: true, Err: err}
 	}
 	return rotation{
-		line: lineOf(c), spent: o.token, next: hashToken(next.RefreshToken), sealed: sealed, issued: claims.IssuedAt,
+		line: lineOf(c), spent: o.token, next: hashToken(next.RefreshToken), from: o.sealed, sealed: sealed, issued: claims.IssuedAt,
 	}, sealed, nil
 }
 

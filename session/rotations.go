@@ -215,12 +215,14 @@ func (r *rotations) meet(key lineKey, hash tokenHash, sealed string, issued, now
 type rotation struct {
 	line        lineKey
 	spent, next tokenHash
+	from        string    // the session that was spent, sealed
 	sealed      string    // the new session
 	issued      time.Time // of its access token
 }
 
 // record notes a rotation, which was begun a moment ago. Of several for one session
-// the latest token is current.
+// the latest token is current; what the current one became always is, whatever the
+// clocks at AuthKit say.
 func (r *rotations) record(o rotation, begun, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -241,7 +243,7 @@ func (r *rotations) record(o rotation, begun, now time.Time) {
 		r.setTurn(o.next, next, now)
 	}
 	r.setTurn(o.spent, from, now)
-	if !l.Issued.After(o.issued) {
+	if !l.Issued.After(o.issued) || l.Sealed == o.from {
 		l.Sealed, l.Issued, l.Set = o.sealed, o.issued, l.next(now)
 	}
 	r.setLine(o.line, l, now)

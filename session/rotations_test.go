@@ -253,3 +253,38 @@ func TestTwoSessionsOfOneUser(t *testing.T) {
 		t.Errorf("got organization %s, want that of the phone's session", v.Identity.OrganizationID)
 	}
 }
+
+// AuthKit's servers needn't agree about the time: what the current session became is
+// current, even if its token is older.
+func TestDescendantIsCurrentWhateverTheClock(t *testing.T) {
+	t.Parallel()
+	var authKit clock
+	w := start(t, func(o *options) {
+		o.emulator.AccessTokenLifetime = time.Hour
+		o.emulator.Now = authKit.Now
+	})
+	authKit.now = w.clock.Now()
+	old := w.signIn(t, zoe, "")
+	subject := w.valid(t, old).Identity.Subject
+	changed := func() {
+		w.clock.advance(time.Minute)
+		if err := w.Revoke(t.Context(), session.Revocation{Subject: subject, At: w.clock.Now(), Refresh: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(time.Millisecond)
+	}
+	authKit.advance(30 * time.Second)
+	changed()
+	next := w.refreshed(t, old)
+	authKit.advance(-20 * time.Second)
+	changed()
+	latest := w.refreshed(t, old)
+	if latest == next {
+		t.Fatal("got no refresh")
+	}
+	if got := w.refreshed(t, next); got != latest {
+		t.Error("got another session than the latest")
+	}
+	w.valid(t, latest)
+	w.wantRefreshes(t, 2)
+}

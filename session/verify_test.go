@@ -141,7 +141,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}{
 		{"empty", "", session.ErrBad},
 		{"garbage", "garbage", session.ErrBad},
-		{"incomplete chunks", "k1.2.0123456789abcdef.Fe26.2*", session.ErrBad},
+		{"no whole session", "k1.2.0123456789abcdef.Fe26.2*", session.ErrBad},
 		{"another password", elsewhere.signIn(t, zoe, ""), session.ErrBad},
 		{"changed", strings.Replace(good, "Fe26.2*1*", "Fe26.2*2*", 1), session.ErrBad},
 		{"cut", good[:len(good)-3], session.ErrBad},
@@ -156,7 +156,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"another client's", w.resign(t, good, signingKey(), map[string]any{"client_id": "client_02OTHER"}), session.ErrBad},
 		{"another client's, expired", w.resign(t, good, signingKey(), map[string]any{"client_id": "client_02OTHER", "exp": 1}), session.ErrBad},
 		{"no expiry", w.resign(t, good, signingKey(), map[string]any{"exp": nil}), session.ErrBad},
-		{"not valid yet", w.resign(t, good, signingKey(), map[string]any{"nbf": w.clock.Now().Unix() + 11}), session.ErrBad},
+		{"not valid yet", w.resign(t, good, signingKey(), map[string]any{"nbf": w.clock.Now().Unix() + 11}), session.ErrUnavailable},
 		{"expired, nothing to refresh it with", w.seal(t, map[string]any{"user": map[string]any{"id": s.User.ID}, "refreshToken": nil,
 			"accessToken": w.open(t, w.resign(t, good, signingKey(), map[string]any{"exp": 1})).AccessToken}), session.ErrEnded},
 	}

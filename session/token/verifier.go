@@ -13,6 +13,8 @@ import (
 var (
 	// ErrInvalid: malformed, forged, or made for another client.
 	ErrInvalid = errors.New("token: invalid")
+	// ErrEarly: not valid yet by this machine's clock. It is an ErrInvalid, too.
+	ErrEarly = fmt.Errorf("%w: not valid yet", ErrInvalid)
 	// ErrExpired: good but for its age. The claims come with it.
 	ErrExpired = errors.New("token: expired")
 	// ErrIssuer: signed by this client's keys, but of an issuer that isn't
@@ -87,7 +89,7 @@ func (v *Verifier) check(c *Claims) error {
 	case c.ExpiresAt.IsZero():
 		return fmt.Errorf("%w: no exp", ErrInvalid)
 	case v.now().Before(c.NotBefore.Add(-leeway)):
-		return fmt.Errorf("%w: not valid yet", ErrInvalid)
+		return ErrEarly
 	case c.ClientID != "" && c.ClientID != v.ClientID:
 		return fmt.Errorf("%w: another client's", ErrInvalid)
 	case c.ClientID == "" && len(c.Audience) > 0 && !slices.Contains(c.Audience, v.ClientID):
