@@ -141,7 +141,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}{
 		{"empty", "", session.ErrBad},
 		{"garbage", "garbage", session.ErrBad},
-		{"no whole session", "k1.2.0123456789abcdef.Fe26.2*", session.ErrBad},
+		{"incomplete chunks", "k1.2.0123456789abcdef.Fe26.2*", session.ErrBad},
 		{"another password", elsewhere.signIn(t, zoe, ""), session.ErrBad},
 		{"changed", strings.Replace(good, "Fe26.2*1*", "Fe26.2*2*", 1), session.ErrBad},
 		{"cut", good[:len(good)-3], session.ErrBad},
