@@ -36,16 +36,11 @@ func largeUser() (emulator.User, emulator.Organization) {
 	}, organization
 }
 
-// expiredSession returns a sealed session of a user whose access token has
-// expired and whose refresh token works: as an app with an SDK has made it, an
-// hour ago.
-func (s *stack) expiredSession(t *testing.T, email string) string {
+// authenticate asks AuthKit for a session, as an app's SDK does.
+func (s *stack) authenticate(t *testing.T, fields map[string]string) []byte {
 	t.Helper()
-	s.clock.Store(int64(-time.Hour))
-	defer s.clock.Store(0)
-	request, err := json.Marshal(map[string]string{
-		"grant_type": "authorization_code", "client_id": clientID, "client_secret": apiKey, "code": s.code(t, email),
-	})
+	fields["client_id"], fields["client_secret"] = clientID, apiKey
+	request, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +53,21 @@ func (s *stack) expiredSession(t *testing.T, email string) string {
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("authenticate: got status %d: %s, %v", response.StatusCode, body, err)
 	}
-	made, err := session.FromResponse(body)
+	return body
+}
+
+// expiredSession returns a sealed session of a user whose access token has
+// expired and whose refresh token works: as an app with an SDK has made it, an
+// hour ago.
+func (s *stack) expiredSession(t *testing.T, email string) string {
+	t.Helper()
+	s.clock.Store(int64(-time.Hour))
+	defer s.clock.Store(0)
+	made, err := session.FromResponse(s.authenticate(t, map[string]string{"grant_type": "authorization_code", "code": s.code(t, email)}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	plaintext, err := made.JSON()
+	plaintext, err := made.JSONFor(seal.FormatIron)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -226,26 +223,11 @@ func (s *stack) refreshed(t *testing.T, plaintext []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := json.Marshal(map[string]string{
-		"grant_type": "refresh_token", "client_id": clientID, "client_secret": apiKey, "refresh_token": old.RefreshToken,
-	})
+	next, err := old.Refreshed(s.authenticate(t, map[string]string{"grant_type": "refresh_token", "refresh_token": old.RefreshToken}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.Post(s.api+"/user_management/authenticate", "application/json", bytes.NewReader(request))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("refresh: got status %d: %s, %v", response.StatusCode, body, err)
-	}
-	next, err := old.Refreshed(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if plaintext, err = next.JSON(); err != nil {
+	if plaintext, err = next.JSONFor(seal.FormatIron); err != nil {
 		t.Fatal(err)
 	}
 	return plaintext

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -109,76 +108,6 @@ func (m *Manager) missed(ctx context.Context, emptied bool) {
 	}
 	s.looked.InvalidateAll()
 	m.remembered.InvalidateAll()
-}
-
-// tell writes what could not be written when it happened.
-func (s *shared) tell(ctx context.Context) {
-	s.mu.Lock()
-	since, all := s.untold, s.allUntold
-	s.untold, s.allUntold = time.Time{}, false
-	s.mu.Unlock()
-	if since.IsZero() {
-		return
-	}
-	s.mu.Lock()
-	s.failing = false
-	s.mu.Unlock()
-	if err := s.tellSince(ctx, since, all); err != nil {
-		s.mu.Lock()
-		s.allUntold = s.allUntold || all
-		s.mu.Unlock()
-		_ = s.note(err, since)
-	}
-}
-
-// Untold tells whether something could not be written to the Store yet. It is tried
-// again every 2 s.
-func (m *Manager) Untold() bool {
-	m.shared.mu.Lock()
-	defer m.shared.mu.Unlock()
-	return m.shared.failing
-}
-
-func (s *shared) tellSince(ctx context.Context, since time.Time, all bool) error {
-	due := func(changed time.Time) bool { return all || !changed.Before(since) }
-	now := s.now()
-	for key, l := range s.rotations.lines.All() {
-		if due(l.changed) {
-			if err := s.saveLine(ctx, key, now); err != nil {
-				return err
-			}
-		}
-	}
-	for hash, t := range s.rotations.turns.All() {
-		if due(t.changed) {
-			if err := s.saveTurn(ctx, hash, now); err != nil {
-				return err
-			}
-		}
-	}
-	for key, k := range s.marks.byKey.All() {
-		if due(k.changed) {
-			if err := s.saveMark(ctx, key, now); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// note remembers since when something isn't told.
-func (s *shared) note(err error, now time.Time) error {
-	if err == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failing = true
-	s.uncertain = later(s.uncertain, s.now().Add(catchUp)) // the others may be no better off
-	if s.untold.IsZero() || now.Before(s.untold) {
-		s.untold = now
-	}
-	return fmt.Errorf("session: the other replicas can't be told: %w", err)
 }
 
 // change is a mark with whom it concerns.

@@ -177,13 +177,13 @@ func TestSlim(t *testing.T) {
 				t.Fatal(err)
 			}
 			slim := s.Slim()
-			if got, err := slim.JSON(); err != nil || string(got) != tt.want {
+			if got, err := slim.JSONFor(seal.FormatIron); err != nil || string(got) != tt.want {
 				t.Errorf("got %s, %v\nwant %s", got, err, tt.want)
 			}
 			if slim.User != s.User || slim.Impersonator != s.Impersonator || slim.AccessToken != "a" || slim.RefreshToken != "r" {
 				t.Errorf("got %+v, want what the identity headers need of %+v", *slim, *s)
 			}
-			whole, err := s.JSON()
+			whole, err := s.JSONFor(seal.FormatIron)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,23 +56,6 @@ type Manager struct {
 	metrics    *metrics
 }
 
-// valueHash stands for a session cookie's value.
-type valueHash [sha256.Size]byte
-
-// hashValue hashes piece by piece: a conversion would copy 2 KB to the heap for
-// every request.
-func hashValue(sealed string) (hash valueHash) {
-	var piece [512]byte
-	digest := sha256.New()
-	for len(sealed) > 0 {
-		n := copy(piece[:], sealed)
-		digest.Write(piece[:n])
-		sealed = sealed[n:]
-	}
-	digest.Sum(hash[:0])
-	return hash
-}
-
 // New makes a Manager with empty memories. With a Store, have Run run. The error is
 // that of an empty password.
 func New(c Config) (*Manager, error) {
@@ -100,36 +82,6 @@ func New(c Config) (*Manager, error) {
 	var err error
 	m.shared, err = newShared(c, m.rotations, m.marks, m.metrics)
 	return m, err
-}
-
-// Verified is a session whose seal, signature and age are good. It is shared
-// between requests and must not be changed.
-type Verified struct {
-	Identity Identity
-	// Current is the sealed session that the browser should have instead of what
-	// it sent. Empty where it has that already.
-	Current string
-	// Sent stands for the older cookie that the browser sent. Zero where Current is empty.
-	Sent [32]byte
-
-	line    lineKey
-	arrived bool      // a request has brought its own cookie, not only an older one
-	issued  time.Time // of the access token
-	made    time.Time // when a refresh here brought it, zero if it came from outside
-	expires time.Time // when the access token has to be looked at again
-	renewAt time.Time // from when an answer that can carry a cookie refreshes
-}
-
-// size is about what a remembered session takes in memory.
-func (v *Verified) size() uint32 {
-	i := &v.Identity
-	size := 700 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken)
-	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements} {
-		for _, item := range list {
-			size += 16 + len(item)
-		}
-	}
-	return uint32(size)
 }
 
 // Verify returns the session that a request's cookie stands for. ahead says that
@@ -214,22 +166,6 @@ func (m *Manager) follow(ctx context.Context, sealed string, ahead, fresh bool) 
 	return v, nil
 }
 
-// recall returns a remembered session while nothing about it can have changed.
-func (m *Manager) recall(hash valueHash, ahead bool) *Verified {
-	v, ok := m.remembered.GetIfPresent(hash)
-	if !ok {
-		return nil
-	}
-	limit := v.expires
-	if ahead {
-		limit = v.renewAt
-	}
-	if !m.Now().Before(limit) || m.marks.judge(&v.Identity, v.line, v.issued, v.made) != untouched {
-		return nil
-	}
-	return v
-}
-
 // judge verifies the access token of a session that is nobody's past, and
 // refreshes it where that is due.
 func (m *Manager) judge(ctx context.Context, o *opened, p place, ahead bool) (*Verified, error) {
@@ -293,32 +229,6 @@ func tokenError(err error) error {
 }
 
 func lineOf(c *token.Claims) lineKey { return lineKey{Subject: c.Subject, SID: c.SessionID} }
-
-func (m *Manager) verified(o *opened, c *token.Claims, p place, now time.Time) *Verified {
-	v := &Verified{
-		Identity: identityOf(o.Session, c), line: lineOf(c), arrived: o.arrived,
-		issued: c.IssuedAt, made: p.made, expires: c.ExpiresAt,
-	}
-	if m.KeepAccessToken {
-		v.Identity.AccessToken = o.AccessToken
-	}
-	v.renewAt = c.ExpiresAt.Add(-aheadOf(c.ExpiresAt.Sub(c.IssuedAt)))
-	if until := p.made.Add(justRefreshed); until.After(now) {
-		v.renewAt = later(v.renewAt, until)
-		v.expires = later(v.expires, until)
-	}
-	return v
-}
-
-// remember keeps a verified session until it expires, unless its refresh token
-// was exchanged meanwhile: an old cookie is looked up each time, as it may be
-// superseded.
-func (m *Manager) remember(o *opened, v *Verified) {
-	m.remembered.Set(o.hash, v)
-	if m.rotations.find(o.token, o.sealed, m.Now()).current != "" {
-		m.remembered.Invalidate(o.hash)
-	}
-}
 
 // Wait returns when no refresh is under way any more. Call it after the last
 // request was answered.

@@ -2,12 +2,9 @@ package session
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -208,100 +205,4 @@ func (m *Manager) condemned(ctx context.Context, o *opened, c *token.Claims, loc
 	count(resultEnded)
 	log(m.Log.Info()).Msg("AuthKit refused the refresh token: the session has ended")
 	return "", fmt.Errorf("%w: %w", ErrEnded, ErrInvalidGrant)
-}
-
-// seal seals a session, and warns of one that needs several cookies, or soon will.
-func (m *Manager) seal(s *Session) (string, error) {
-	if m.Slim {
-		s = s.Slim()
-	}
-	plaintext, err := s.JSONFor(m.Seal.Format())
-	if err != nil {
-		return "", fmt.Errorf("session: seal: %w", err)
-	}
-	sealed, err := m.Seal.Seal(plaintext)
-	if err != nil {
-		return "", fmt.Errorf("session: seal: %w", err)
-	}
-	if size := len(m.Cookie.Name) + len(sealed); size > nearlyFull {
-		text := "the session nearly fills a cookie, of which browsers take 4096 bytes"
-		if size > maxCookie {
-			text = "the session needs several cookies, which WorkOS's SDKs can't read"
-		}
-		m.Log.Warn().Int("bytes", size).Interface("large_fields", s.large()).
-			Msg(text + ": shorten the JWT template or the user's metadata, or set COOKIE_SLIM=true")
-	}
-	return sealed, nil
-}
-
-const (
-	nearlyFull = 3800 // bytes of name and value
-	large      = 30   // bytes of a field worth naming
-)
-
-// large tells how many bytes each of the large fields of the session, of its user and
-// of its access token's claims takes.
-func (s *Session) large() map[string]int {
-	sizes := make(map[string]int)
-	note := func(prefix string, fields map[string]json.RawMessage) {
-		for name, value := range fields {
-			if len(value) >= large {
-				sizes[prefix+name] = len(value)
-			}
-		}
-	}
-	note("", s.fields)
-	var user, claims map[string]json.RawMessage
-	_ = json.Unmarshal(s.fields["user"], &user)
-	note("user.", user)
-	if parts := strings.Split(s.AccessToken, "."); len(parts) == 3 {
-		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
-			_ = json.Unmarshal(payload, &claims)
-		}
-	}
-	note("accessToken.", claims)
-	return sizes
-}
-
-// SignIn seals the session of an authenticate response (a code's exchange) and
-// tells whose it is. The access token is decoded, not verified: it comes
-// straight from AuthKit.
-func (m *Manager) SignIn(response json.RawMessage) (sealed string, id Identity, err error) {
-	s, err := FromResponse(response)
-	if err != nil {
-		return "", Identity{}, err
-	}
-	claims, err := token.Decode(s.AccessToken)
-	if err != nil {
-		return "", Identity{}, fmt.Errorf("session: sign in: %w", err)
-	}
-	if sealed, err = m.seal(s); err != nil {
-		return "", Identity{}, err
-	}
-	return sealed, identityOf(s, claims), nil
-}
-
-// End ends every session that the request carries, expired or not, on every
-// replica, and returns the identity of the newest. It returns false where there is
-// none that opens.
-func (m *Manager) End(ctx context.Context, request http.Header) (Identity, bool) {
-	var last Identity
-	var issued time.Time
-	values, _ := m.Cookie.read(request)
-	for _, value := range values {
-		s, err := m.open(value)
-		if err != nil {
-			continue
-		}
-		claims, err := token.Decode(s.AccessToken)
-		if err != nil || claims.Subject != s.User.ID {
-			continue
-		}
-		id := identityOf(s.Session, claims)
-		_ = m.Revoke(ctx, Revocation{Subject: id.Subject, SessionID: id.SessionID, At: m.Now()}) // told later, where it can't be now
-		if last.Subject == "" || claims.IssuedAt.After(issued) {
-			last, issued = id, claims.IssuedAt
-		}
-	}
-	return last, last.Subject != ""
 }

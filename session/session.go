@@ -217,9 +217,6 @@ func (s *Session) Slim() *Session {
 	return &slim
 }
 
-// JSON is the session as it is sealed in iron.
-func (s *Session) JSON() ([]byte, error) { return s.JSONFor(seal.FormatIron) }
-
 // JSONFor is the session as it is sealed in a format: a cookie's fields all, in the casing
 // of the format's SDK, and of AuthKit's response those that the SDK seals.
 func (s *Session) JSONFor(format seal.Format) ([]byte, error) {

@@ -140,7 +140,7 @@ func TestFromResponse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.JSON()
+	got, err := s.JSONFor(seal.FormatIron)
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}
@@ -175,7 +175,7 @@ func TestRefreshed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := next.JSON(); err != nil || string(got) != tt.want {
+			if got, err := next.JSONFor(seal.FormatIron); err != nil || string(got) != tt.want {
 				t.Errorf("got %s, %v\nwant %s", got, err, tt.want)
 			}
 			if s.AccessToken != "a1" || s.RefreshToken != "r1" {

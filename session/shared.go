@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -218,92 +217,4 @@ func (s *shared) garbage(err error) {
 		s.garbageSeen = now
 		s.log.Warn().Err(err).Msg("the store holds a value that isn't ours; it is ignored: does something else write to these keys?")
 	}
-}
-
-// lock keeps the other replicas from refreshing with a token. Where it can't be had,
-// nothing does, and AuthKit's grace window has to; what the others did with the token
-// they then couldn't write either.
-func (s *shared) lock(ctx context.Context, hash tokenHash) (release func(), locked bool) {
-	if s.store == nil {
-		return func() {}, true
-	}
-	var held []func()
-	release = func() {
-		for _, one := range slices.Backward(held) {
-			one()
-		}
-	}
-	// Replicas that change the password at different moments have one of the names in common.
-	for _, name := range slices.Sorted(slices.Values(s.turnNames(hash))) {
-		one, err := s.store.Lock(ctx, name)
-		if err != nil {
-			_ = s.note(err, s.now())
-			return release, false
-		}
-		held = append(held, one)
-	}
-	return release, true
-}
-
-// saveRotation tells the others what a refresh brought: the session first, so that
-// it isn't lost if this process dies now.
-func (s *shared) saveRotation(ctx context.Context, o rotation, cookie valueHash) {
-	if s.store == nil {
-		return
-	}
-	now := s.now()
-	_ = errors.Join(s.saveLine(ctx, o.line, now), s.saveTurn(ctx, o.next, now), s.saveTurn(ctx, o.spent, now)) // noted
-	s.note(s.announce(ctx, message{Cookie: cookie[:]}), now)
-}
-
-func (s *shared) saveTurn(ctx context.Context, hash tokenHash, now time.Time) error {
-	t, ok := s.rotations.turns.GetEntryQuietly(hash)
-	if s.store == nil || !ok {
-		return nil
-	}
-	return s.note(save(ctx, s, s.turnNames(hash)[0], t.Value, turn.merge), now)
-}
-
-// saveLineOf saves the line of a turn.
-func (s *shared) saveLineOf(ctx context.Context, hash tokenHash) {
-	if t, ok := s.rotations.turns.GetEntryQuietly(hash); ok {
-		_ = s.saveLine(ctx, t.Value.Line, s.now()) // noted
-	}
-}
-
-func (s *shared) saveLine(ctx context.Context, key lineKey, now time.Time) error {
-	l, ok := s.rotations.lines.GetEntryQuietly(key)
-	if s.store == nil || !ok {
-		return nil
-	}
-	return s.note(save(ctx, s, s.lineNames(key)[0], l.Value, line.merge), now)
-}
-
-// saveMark tells the others of a sign-out or a revocation.
-func (s *shared) saveMark(ctx context.Context, key markKey, now time.Time) error {
-	k, ok := s.marks.byKey.GetEntryQuietly(key)
-	if s.store == nil || !ok {
-		return nil
-	}
-	var err error
-	if key.broad() {
-		err = save(ctx, s, marksKey, changes{{key, k.Value}}, changes.merge)
-	} else {
-		err = save(ctx, s, s.markNames(key)[0], k.Value, mark.merge)
-	}
-	if err == nil {
-		err = s.announce(ctx, message{Marks: changes{{key, k.Value}}})
-	}
-	return s.note(err, now)
-}
-
-// save merges a value into the store's.
-func save[T any](ctx context.Context, s *shared, name string, ours T, merge func(T, T) T) error {
-	return s.store.Update(ctx, name, s.ttl, func(old []byte) []byte {
-		merged := ours
-		for _, theirs := range unsealed[T](s, []string{name}, [][]byte{old}) {
-			merged = merge(ours, theirs)
-		}
-		return s.seal(name, merged)
-	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
 
 // claims are those of an access token.
@@ -45,7 +46,7 @@ func (w *world) resign(t testing.TB, sealed string, key *rsa.PrivateKey, change 
 // withAccessToken seals a session with another access token.
 func (w *world) withAccessToken(t testing.TB, s *session.Session, accessToken string) string {
 	t.Helper()
-	plaintext, err := s.JSON()
+	plaintext, err := s.JSONFor(seal.FormatIron)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -254,7 +254,7 @@ func (w *world) refreshOutside(t testing.TB, sealed string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plaintext, err := next.JSON()
+	plaintext, err := next.JSONFor(seal.FormatIron)
 	if err != nil {
 		t.Fatal(err)
 	}

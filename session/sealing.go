@@ -1,0 +1,61 @@
+package session
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// seal seals a session, and warns of one that needs several cookies, or soon will.
+func (m *Manager) seal(s *Session) (string, error) {
+	if m.Slim {
+		s = s.Slim()
+	}
+	plaintext, err := s.JSONFor(m.Seal.Format())
+	if err != nil {
+		return "", fmt.Errorf("session: seal: %w", err)
+	}
+	sealed, err := m.Seal.Seal(plaintext)
+	if err != nil {
+		return "", fmt.Errorf("session: seal: %w", err)
+	}
+	if size := len(m.Cookie.Name) + len(sealed); size > nearlyFull {
+		text := "the session nearly fills a cookie, of which browsers take 4096 bytes"
+		if size > maxCookie {
+			text = "the session needs several cookies, which WorkOS's SDKs can't read"
+		}
+		m.Log.Warn().Int("bytes", size).Interface("large_fields", s.large()).
+			Msg(text + ": shorten the JWT template or the user's metadata, or set COOKIE_SLIM=true")
+	}
+	return sealed, nil
+}
+
+const (
+	nearlyFull = 3800 // bytes of name and value
+	large      = 30   // bytes of a field worth naming
+)
+
+// large tells how many bytes each of the large fields of the session, of its user and
+// of its access token's claims takes.
+func (s *Session) large() map[string]int {
+	sizes := make(map[string]int)
+	note := func(prefix string, fields map[string]json.RawMessage) {
+		for name, value := range fields {
+			if len(value) >= large {
+				sizes[prefix+name] = len(value)
+			}
+		}
+	}
+	note("", s.fields)
+	var user, claims map[string]json.RawMessage
+	_ = json.Unmarshal(s.fields["user"], &user)
+	note("user.", user)
+	if parts := strings.Split(s.AccessToken, "."); len(parts) == 3 {
+		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
+			_ = json.Unmarshal(payload, &claims)
+		}
+	}
+	note("accessToken.", claims)
+	return sizes
+}
