@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +59,9 @@ func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	}
 	flags.Func("redirect-uri", "registered redirect URI, may be repeated (default http://localhost:3000/_auth/callback)", list(&config.RedirectURIs))
 	flags.Func("logout-return-url", "registered sign-out redirect, may be repeated (default http://localhost:3000/_auth/logout)", list(&config.LogoutReturnURLs))
+	flags.Func("requires", "`ORGANIZATION=STEP` for a switch to it, sso_required or mfa_enrollment; may be repeated", func(value string) error {
+		return require(&config, value)
+	})
 	flags.Func("webhook-url", "where webhooks go, may be repeated: each gets every event", list(&config.WebhookURLs))
 	flags.StringVar(&config.WebhookSecret, "webhook-secret", "", "signs the webhooks, as WORKOS_WEBHOOK_SECRET")
 	if err := flags.Parse(args); err != nil {
@@ -96,6 +101,20 @@ func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err := s.Serve(l); ctx.Err() == nil {
 		return fmt.Errorf("emulator: %w", err)
 	}
+	return nil
+}
+
+// require has one of the seeded organizations require a step, by ORGANIZATION=STEP.
+func require(config *emulator.Config, value string) error {
+	if config.Organizations == nil {
+		config.Users, config.Organizations = emulator.Seed()
+	}
+	id, step, _ := strings.Cut(value, "=")
+	i := slices.IndexFunc(config.Organizations, func(o emulator.Organization) bool { return o.ID == id })
+	if i < 0 || step == "" {
+		return errors.New("must be ORGANIZATION=STEP, with the id of one that there is")
+	}
+	config.Organizations[i].Requires = step
 	return nil
 }
 

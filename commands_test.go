@@ -121,6 +121,9 @@ func TestArguments(t *testing.T) {
 		{"emulator with a redirect URI that is none", `emulator: "callback": must be an absolute URL`, []string{"emulator", "-addr=127.0.0.1:0", "-redirect-uri=callback"}},
 		{"emulator with a lifetime that is none", "access-token-lifetime", []string{"emulator", "-access-token-lifetime=soon"}},
 		{"emulator with a negative grace window", "GraceWindow: must not be negative", []string{"emulator", "-addr=127.0.0.1:0", "-grace-window=-1s"}},
+		{"emulator with a step of an unknown organization", "must be ORGANIZATION=STEP", []string{"emulator", "-requires=org_01NONE=sso_required"}},
+		{"emulator with an organization alone", "must be ORGANIZATION=STEP", []string{"emulator", "-requires=org_01JBGJ09TQM83XSSSS6YS3C4DW"}},
+		{"emulator with an unknown step", `requires "sso"`, []string{"emulator", "-addr=127.0.0.1:0", "-requires=org_01JBGJ09TQM83XSSSS6YS3C4DW=sso"}},
 		{"healthcheck with an argument", `healthcheck: unknown argument "9000"`, []string{"healthcheck", "9000"}},
 	}
 	for _, tt := range tests {
@@ -236,6 +239,47 @@ func TestEmulator(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Errorf("stopped: got %v, want nil", err)
+	}
+}
+
+// Sam's session at Acme can't be refreshed into the organization of -requires.
+func TestEmulatorRequiresAStep(t *testing.T) {
+	t.Parallel()
+	const acme, globex = "org_01JSSZ5AWSH8VHTPRE95B9EE0Z", "org_01JBGJ09TQM83XSSSS6YS3C4DW"
+	line, _ := start(t, "AuthKit emulator on ", nil, "emulator", "-addr=127.0.0.1:0", "-requires="+globex+"=mfa_enrollment")
+	base := strings.TrimPrefix(line, "AuthKit emulator on ")
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	post := func(path string, form url.Values) (location *url.URL, answer map[string]any) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		_ = json.NewDecoder(response.Body).Decode(&answer) // a redirect has no JSON
+		location, _ = response.Location()
+		return location, answer
+	}
+	query := url.Values{
+		"client_id": {"client_emulator"}, "redirect_uri": {"http://localhost:3000/_auth/callback"}, "response_type": {"code"}, "provider": {"authkit"},
+	}
+	back, _ := post("/user_management/authorize?"+query.Encode(), url.Values{"email": {"sam@example.com"}, "organization_id": {acme}})
+	if back == nil {
+		t.Fatal("got no redirect, want one with a code")
+	}
+	grant := url.Values{"client_id": {"client_emulator"}, "client_secret": {"sk_test_emulator"}, "grant_type": {"authorization_code"}, "code": back.Query()["code"]}
+	_, session := post("/user_management/authenticate", grant)
+	token, _ := session["refresh_token"].(string)
+	grant.Set("grant_type", "refresh_token")
+	grant.Set("refresh_token", token)
+	grant.Set("organization_id", globex)
+	if _, answer := post("/user_management/authenticate", grant); answer["error"] != "mfa_enrollment" {
+		t.Errorf("got %v, want mfa_enrollment", answer)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // organizationSelection is the grant that finishes organization_selection_required.
@@ -180,6 +181,9 @@ func (e *Emulator) grantSelection(p url.Values) (*authenticated, error) {
 	if err := e.checkMembership(g.person, p.Get("organization_id")); err != nil {
 		return nil, err
 	}
+	if err := e.checkSteps(g.person, p.Get("organization_id")); err != nil {
+		return nil, err
+	}
 	e.pending.take(now, token)
 	g.organizationID = p.Get("organization_id")
 	return e.startSession(g, p.Get("ip_address"), p.Get("user_agent"))
@@ -191,6 +195,32 @@ func (e *Emulator) checkMembership(p *person, organizationID string) error {
 	}
 	if _, ok := p.membership(organizationID); !ok {
 		return oauthError("organization_membership_not_found", "The user is not a member of the organization.")
+	}
+	return nil
+}
+
+// What an organization may require of those who enter it.
+const (
+	ssoRequired   = "sso_required"
+	mfaEnrollment = "mfa_enrollment"
+)
+
+// checkSteps refuses a user whom the organization asks for a step that only the hosted page has.
+// Nothing takes the pending token: the way is a sign-in with the organization's id. The caller holds
+// the lock.
+func (e *Emulator) checkSteps(p *person, organizationID string) error {
+	o, _ := e.organization(organizationID)
+	switch o.Requires {
+	case ssoRequired:
+		return &apiError{http.StatusBadRequest, map[string]any{
+			"error":                        ssoRequired,
+			"error_description":            "The user must sign in through the organization's connection.",
+			"connection_ids":               []string{"conn_" + strings.TrimPrefix(o.ID, "org_")},
+			"email":                        p.Email,
+			"pending_authentication_token": newSecret(),
+		}}
+	case mfaEnrollment:
+		return oauthError(mfaEnrollment, "The user must enroll a second factor to finish their authentication.")
 	}
 	return nil
 }

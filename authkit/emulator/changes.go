@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"iter"
-	"net/http"
 	"slices"
 )
 
@@ -20,7 +19,7 @@ func (e *Emulator) members() iter.Seq2[*person, Membership] {
 	}
 }
 
-// DeleteUser removes a user, ends their sessions, and sends user.deleted alone.
+// DeleteUser removes a user with their API keys, ends their sessions, and sends user.deleted alone.
 func (e *Emulator) DeleteUser(id string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -36,6 +35,7 @@ func (e *Emulator) DeleteUser(id string) error {
 			s.end(e.now())
 		}
 	}
+	e.dropAPIKeys(func(k *apiKey) bool { return k.UserID == id })
 	e.emit("user.deleted", p.json())
 	return nil
 }
@@ -48,8 +48,8 @@ type organizationJSON struct {
 	UpdatedAt string `json:"updated_at"`
 }
 
-// DeleteOrganization removes an organization with its memberships, and sends organization.deleted
-// alone. Its sessions are refused at their next refresh.
+// DeleteOrganization removes an organization with its memberships and API keys, and sends
+// organization.deleted alone. Its sessions are refused at their next refresh.
 func (e *Emulator) DeleteOrganization(id string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -61,6 +61,7 @@ func (e *Emulator) DeleteOrganization(id string) error {
 	for _, p := range e.seeded {
 		p.Memberships = slices.DeleteFunc(slices.Clone(p.Memberships), func(m Membership) bool { return m.OrganizationID == id })
 	}
+	e.dropAPIKeys(func(k *apiKey) bool { return k.OrganizationID == id })
 	now := timestamp(e.now())
 	e.emit("organization.deleted", organizationJSON{"organization", o.ID, o.Name, now, now})
 	return nil
@@ -142,7 +143,7 @@ func (e *Emulator) ChangeRole(membershipID, slug string) error {
 
 func (e *Emulator) setRole(id, slug string) (membershipJSON, error) {
 	if slug == "" || len(slug) > maxSlug {
-		return membershipJSON{}, codeError(http.StatusUnprocessableEntity, "unprocessable_entity", "The role_slug is required.")
+		return membershipJSON{}, unprocessable("The role_slug is required.")
 	}
 	return e.changeMembership(id, func(m *Membership) bool {
 		roles := []string{slug}

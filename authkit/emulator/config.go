@@ -39,8 +39,14 @@ type Config struct {
 	Users         []User
 	Organizations []Organization
 
-	SigningKey *rsa.PrivateKey  // signs access tokens; nil: a new key of 2048 bits
-	Now        func() time.Time // nil: time.Now
+	// APIKeys and Applications that exist from the start. Nil: those of SeedAPIKeys and
+	// SeedApplications, as far as their organizations exist.
+	APIKeys      []APIKey
+	Applications []Application
+
+	SigningKey        *rsa.PrivateKey  // signs access tokens; nil: a new key of 2048 bits
+	ConnectSigningKey *rsa.PrivateKey  // signs Connect's, and must be another one; nil: a new key of 2048 bits
+	Now               func() time.Time // nil: time.Now
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -53,7 +59,18 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Users == nil && c.Organizations == nil {
 		c.Users, c.Organizations = Seed()
 	}
-	return c, errors.Join(append(c.problems(), directoryProblems(c.Users, c.Organizations)...)...)
+	if c.APIKeys == nil {
+		c.APIKeys = slices.DeleteFunc(SeedAPIKeys(), func(k APIKey) bool { return !isKnown(c.Organizations, k.OrganizationID) })
+	}
+	if c.Applications == nil {
+		c.Applications = slices.DeleteFunc(SeedApplications(), func(a Application) bool { return !isKnown(c.Organizations, a.OrganizationID) })
+	}
+	return c, errors.Join(slices.Concat(
+		c.problems(),
+		directoryProblems(c.Users, c.Organizations),
+		apiKeyProblems(c.APIKeys, c.Users, c.Organizations),
+		applicationProblems(c.Applications, c.ClientID, c.Organizations),
+	)...)
 }
 
 func (c Config) problems() []error {
@@ -66,6 +83,9 @@ func (c Config) problems() []error {
 	}
 	if c.APIKey == "" {
 		problems = append(problems, errors.New("emulator: APIKey: must be set"))
+	}
+	if c.SigningKey != nil && c.ConnectSigningKey != nil && c.ConnectSigningKey.Equal(c.SigningKey) {
+		problems = append(problems, errors.New("emulator: ConnectSigningKey: must be another one than SigningKey"))
 	}
 	if err := (Settings{AccessTokenLifetime: c.AccessTokenLifetime, GraceWindow: c.GraceWindow}).check(); err != nil {
 		problems = append(problems, err)

@@ -64,6 +64,15 @@ type Organization struct {
 	Name         string
 	Entitlements []string
 	FeatureFlags []string
+
+	// Requires is what a session that began elsewhere lacks to come here by a refresh: sso_required
+	// or mfa_enrollment. A sign-in on the hosted page brings it along. Empty: nothing.
+	Requires string
+}
+
+// isKnown says whether an organization of that id is among them.
+func isKnown(organizations []Organization, id string) bool {
+	return slices.ContainsFunc(organizations, func(o Organization) bool { return o.ID == id })
 }
 
 // Impersonator is the operator who signs in as somebody else.
@@ -102,6 +111,10 @@ func directoryProblems(users []User, organizations []Organization) []error {
 	}
 	for _, o := range organizations {
 		unique(o.ID)
+		if o.Requires != "" && o.Requires != ssoRequired && o.Requires != mfaEnrollment {
+			problems = append(problems, fmt.Errorf("emulator: organization %s: requires %q: must be %s, %s or nothing",
+				o.ID, o.Requires, ssoRequired, mfaEnrollment))
+		}
 	}
 	for _, u := range users {
 		unique(u.ID)
@@ -110,11 +123,10 @@ func directoryProblems(users []User, organizations []Organization) []error {
 			problems = append(problems, fmt.Errorf("emulator: user %s: not an email address in lower case", u.ID))
 		}
 		for _, m := range u.Memberships {
-			isOrganization := func(o Organization) bool { return o.ID == m.OrganizationID }
 			if m.ID != "" {
 				unique(m.ID)
 			}
-			if !slices.ContainsFunc(organizations, isOrganization) || len(m.Roles) == 0 {
+			if !isKnown(organizations, m.OrganizationID) || len(m.Roles) == 0 {
 				problems = append(problems, fmt.Errorf("emulator: user %s: a membership needs a known organization and a role", u.ID))
 			}
 		}

@@ -11,6 +11,20 @@
 //	GET  /user_management/sessions/logout     ends one, back to a registered URL
 //	GET  /health                              {"status":"ok"}
 //
+// API keys of customers (Bearer API key), of Config.APIKeys and created ones:
+//
+//	POST   /api_keys/validations                    value -> the key, or null
+//	POST   /organizations/{id}/api_keys             name, permissions -> the key with its value
+//	GET    /organizations/{id}/api_keys
+//	POST   /user_management/users/{id}/api_keys     the same for a member, with organization_id
+//	DELETE /api_keys/{id}
+//
+// WorkOS Connect, for Config.Applications. Its issuer is BaseURL's origin, its keys are its own:
+//
+//	POST /oauth2/token                              client_credentials -> access token
+//	GET  /oauth2/jwks                               key set of these tokens
+//	GET  /.well-known/oauth-authorization-server
+//
 // What WorkOS's dashboard does (Bearer API key), each with its webhooks:
 //
 //	DELETE /user_management/users/{id}
@@ -70,13 +84,18 @@
 // organization_membership_not_found, and organization_not_found once the organization is gone;
 // neither spends the token.
 //
+// A refresh into another organization keeps auth_time, which is that of the sign-in. Where the
+// organization has a Requires, it is refused with sso_required or mfa_enrollment, unless the
+// session's sign-in was for that organization: the hosted page counts as the step. A refresh within
+// the session's present organization is never asked for it.
+//
 // # Webhooks
 //
 // Every event goes to each of Config.WebhookURLs, in order, in the background, signed as
 // WorkOS signs: session.created, session.revoked, user.deleted, organization.deleted,
 // organization_membership.updated and .deleted, role.updated, organization_role.updated,
-// and what SendEvent sends. One change sends one event: the deletion of a user says nothing of
-// the user's sessions. Without webhook URLs nothing runs in the background.
+// api_key.created, api_key.revoked, and what SendEvent sends. One change sends one event: the deletion
+// of a user says nothing of the user's sessions and API keys. Without webhook URLs nothing runs in the background.
 //
 // client_id and client_secret are checked; a wrong one is 400 invalid_client. The
 // issuer is BaseURL + "/user_management/" + ClientID, and there is no audience.
@@ -84,7 +103,8 @@
 // # What it does not do
 //
 // No passwords, second factors, single sign-on, invitations, public clients (those
-// without a secret), and no pages of lists. It keeps no browser session: every sign-in
+// without a secret), no pages of lists, and of Connect no sign-in of users: ConnectToken signs a
+// user's token for tests. It keeps no browser session: every sign-in
 // asks, so prompt and max_age hold by themselves. Everything is gone when the
 // process ends, and memory is bounded: what has expired is dropped, and past a
 // limit the oldest is.

@@ -29,8 +29,11 @@ type Emulator struct {
 	handler   http.Handler
 	endpoints []string // what calls are named after
 	webhooks  *webhooks
-	stop      func()
-	stopped   <-chan struct{}
+
+	connectKeys func() (*keys, error) // of Connect's issuer; made when first asked for
+
+	stop    func()
+	stopped <-chan struct{}
 
 	mu            sync.Mutex // guards everything below
 	settings      Settings
@@ -39,6 +42,7 @@ type Emulator struct {
 	organizations []Organization
 	roles         map[roleKey][]string // permissions that SetRole gave
 	seeded        []*person
+	apiKeys       []*apiKey
 	made          *bounded[*person] // users made on the spot, by email address
 	codes         *bounded[grant]
 	pending       *bounded[grant] // waiting for the choice of an organization
@@ -64,24 +68,28 @@ func New(config Config) (*Emulator, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Emulator{
-		config:   config,
-		pages:    pages,
-		stop:     stop,
-		stopped:  ctx.Done(),
-		settings: Settings{AccessTokenLifetime: config.AccessTokenLifetime, GraceWindow: config.GraceWindow},
-		keys:     keys,
-		roles:    map[roleKey][]string{},
-		made:     newBounded[*person](maxMadeUsers, sessionLifetime),
-		codes:    newBounded[grant](maxCodes, codeLifetime),
-		pending:  newBounded[grant](maxCodes, codeLifetime),
-		sessions: newBounded[*session](maxSessions, sessionLifetime),
-		tokens:   newBounded[*refreshToken](maxRefreshTokens, sessionLifetime),
-		calls:    map[string]int{},
-		faulted:  map[string]int{},
+		config:      config,
+		pages:       pages,
+		stop:        stop,
+		stopped:     ctx.Done(),
+		connectKeys: sync.OnceValues(config.connectKeys),
+		settings:    Settings{AccessTokenLifetime: config.AccessTokenLifetime, GraceWindow: config.GraceWindow},
+		keys:        keys,
+		roles:       map[roleKey][]string{},
+		made:        newBounded[*person](maxMadeUsers, sessionLifetime),
+		codes:       newBounded[grant](maxCodes, codeLifetime),
+		pending:     newBounded[grant](maxCodes, codeLifetime),
+		sessions:    newBounded[*session](maxSessions, sessionLifetime),
+		tokens:      newBounded[*refreshToken](maxRefreshTokens, sessionLifetime),
+		calls:       map[string]int{},
+		faulted:     map[string]int{},
 	}
 	e.organizations = slices.Clone(config.Organizations)
 	for _, user := range config.Users {
 		e.seeded = append(e.seeded, newPerson(user, config.Now()))
+	}
+	for _, key := range config.APIKeys {
+		e.apiKeys = append(e.apiKeys, newAPIKey(key, config.Now()))
 	}
 	e.handler = e.routes()
 	e.webhooks = newWebhooks(config.WebhookURLs, config.WebhookSecret, e.clock)
@@ -95,6 +103,9 @@ func (e *Emulator) Close() {
 	e.stop()
 	e.webhooks.wait()
 }
+
+// routeFunc adds an endpoint, whose calls are named after name.
+type routeFunc func(method, pattern, name string, handle http.HandlerFunc)
 
 func (e *Emulator) routes() http.Handler {
 	r := chi.NewRouter()
@@ -112,6 +123,8 @@ func (e *Emulator) routes() http.Handler {
 	route(http.MethodPost, "/user_management/sessions/revoke", "sessions.revoke", e.withKey(e.revokeSession))
 	route(http.MethodGet, "/user_management/sessions/logout", "sessions.logout", e.logout)
 	e.manage(route)
+	e.routeAPIKeys(route)
+	e.routeConnect(route)
 	r.Post("/user_management/authenticate", e.authenticate) // counts, and fails, by its grants
 	e.endpoints = append(e.endpoints, "authenticate", "authenticate.authorization_code",
 		"authenticate.refresh_token", "authenticate.organization_selection")
@@ -144,6 +157,8 @@ func (e *Emulator) count(name string) {
 //	sessions.list, sessions.revoke, sessions.logout
 //	users.delete, organizations.delete, memberships.list, memberships.update,
 //	memberships.deactivate, memberships.reactivate, memberships.delete
+//	api_keys.validate, api_keys.create, api_keys.list, api_keys.delete
+//	connect.token, connect.jwks, connect.metadata
 //
 // An endpoint that was never called has no entry.
 func (e *Emulator) Calls() map[string]int {

@@ -31,8 +31,11 @@ const (
 	globexID = "org_01JBGJ09TQM83XSSSS6YS3C4DW"
 )
 
-// signingKey is one for all tests: making one takes long.
-var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+// signingKey and connectSigningKey are the same ones for all tests: making one takes long.
+var (
+	signingKey        = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+	connectSigningKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+)
 
 // clock is a time that tests move.
 type clock struct {
@@ -65,19 +68,16 @@ func start(t *testing.T, change func(*Config)) *environment {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
-	key, err := signingKey()
-	if err != nil {
-		t.Fatal(err)
-	}
 	clock := &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	config := Config{
-		BaseURL:          base,
-		ClientID:         testClient,
-		APIKey:           testKey,
-		RedirectURIs:     []string{testRedirect, "http://localhost:3000/callback?app=1"},
-		LogoutReturnURLs: []string{"http://localhost:3000/", testSignOut},
-		SigningKey:       key,
-		Now:              clock.Now,
+		BaseURL:           base,
+		ClientID:          testClient,
+		APIKey:            testKey,
+		RedirectURIs:      []string{testRedirect, "http://localhost:3000/callback?app=1"},
+		LogoutReturnURLs:  []string{"http://localhost:3000/", testSignOut},
+		SigningKey:        must(signingKey()),
+		ConnectSigningKey: must(connectSigningKey()),
+		Now:               clock.Now,
 	}
 	if change != nil {
 		change(&config)
@@ -219,63 +219,6 @@ func decode(t *testing.T, body string) map[string]any {
 		t.Fatalf("%v in %s", err, body)
 	}
 	return values
-}
-
-func TestNewRefuses(t *testing.T) {
-	t.Parallel()
-	member := Membership{OrganizationID: acmeID, Roles: []string{"member"}}
-	tests := []struct {
-		name   string
-		change func(*Config)
-		want   string
-	}{
-		{"no base URL", func(c *Config) { c.BaseURL = nil }, "BaseURL"},
-		{"base URL with a query", func(c *Config) { c.BaseURL = &url.URL{Scheme: "http", Host: "a", RawQuery: "b"} }, "BaseURL"},
-		{"no client id", func(c *Config) { c.ClientID = "" }, "ClientID"},
-		{"client id with a slash", func(c *Config) { c.ClientID = "a/b" }, "ClientID"},
-		{"no API key", func(c *Config) { c.APIKey = "" }, "APIKey"},
-		{"lifetime below a second", func(c *Config) { c.AccessTokenLifetime = time.Millisecond }, "AccessTokenLifetime"},
-		{"negative grace window", func(c *Config) { c.GraceWindow = -1 }, "GraceWindow"},
-		{"relative redirect URI", func(c *Config) { c.RedirectURIs = []string{"/callback"} }, `"/callback"`},
-		{"redirect URI with a fragment", func(c *Config) { c.RedirectURIs = []string{"http://a/#"} }, `"http://a/#"`},
-		{"return URL without host", func(c *Config) { c.LogoutReturnURLs = []string{"javascript:1"} }, `"javascript:1"`},
-		{"webhooks without a secret", func(c *Config) { c.WebhookURLs = []string{"http://localhost:9000/"} }, "WebhookSecret"},
-		{"webhook URL that isn't http", func(c *Config) { c.WebhookURLs, c.WebhookSecret = []string{"localhost:9000"}, "s" }, `"localhost:9000"`},
-		{"too many webhook URLs", func(c *Config) { c.WebhookURLs, c.WebhookSecret = make([]string, 11), "s" }, "more than 10"},
-		{"user without id", func(c *Config) { c.Users = []User{{Email: "a@b.example"}} }, "id or email"},
-		{"same email twice", func(c *Config) {
-			c.Users = []User{{ID: "1", Email: "a@b.example"}, {ID: "2", Email: "a@b.example"}}
-		}, "a@b.example"},
-		{"email in capitals", func(c *Config) { c.Users = []User{{ID: "1", Email: "A@b.example"}} }, "lower case"},
-		{"unknown organization", func(c *Config) {
-			c.Users = []User{{ID: "1", Email: "a@b.example", Memberships: []Membership{member}}}
-		}, "known organization"},
-		{"membership without a role", func(c *Config) {
-			c.Organizations = []Organization{{ID: acmeID, Name: "Acme"}}
-			c.Users = []User{{ID: "1", Email: "a@b.example", Memberships: []Membership{{OrganizationID: acmeID}}}}
-		}, "a role"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			config := Config{BaseURL: &url.URL{Scheme: "http", Host: "localhost:4100"}, ClientID: testClient, APIKey: testKey}
-			tt.change(&config)
-			_, err := New(config)
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Fatalf("got error %v, want one with %q", err, tt.want)
-			}
-		})
-	}
-}
-
-func TestNewNamesEveryProblem(t *testing.T) {
-	t.Parallel()
-	_, err := New(Config{})
-	for _, want := range []string{"BaseURL", "ClientID", "APIKey"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got error %v, want one with %q", err, want)
-		}
-	}
 }
 
 func TestCalls(t *testing.T) {

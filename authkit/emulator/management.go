@@ -54,17 +54,19 @@ func (e *Emulator) membershipJSON(p *person, m Membership) membershipJSON {
 	}
 }
 
-// manage has the endpoints that change the directory.
-func (e *Emulator) manage(route func(method, pattern, name string, handle http.HandlerFunc)) {
-	remove := func(act func(id string) error) http.HandlerFunc {
-		return e.withKey(func(w http.ResponseWriter, r *http.Request) {
-			if err := act(chi.URLParam(r, "id")); err != nil {
-				writeError(w, err)
-				return
-			}
-			w.WriteHeader(http.StatusNoContent)
-		})
+// remove answers the deletion of what the path names.
+func remove(act func(id string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := act(chi.URLParam(r, "id")); err != nil {
+			writeError(w, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// manage has the endpoints that change the directory.
+func (e *Emulator) manage(route routeFunc) {
 	change := func(act func(id string) (membershipJSON, error)) http.HandlerFunc {
 		return e.withKey(func(w http.ResponseWriter, r *http.Request) {
 			changed, err := act(chi.URLParam(r, "id"))
@@ -76,17 +78,17 @@ func (e *Emulator) manage(route func(method, pattern, name string, handle http.H
 		})
 	}
 	const memberships, membership = "/user_management/organization_memberships", "/user_management/organization_memberships/{id}"
-	route(http.MethodDelete, "/user_management/users/{id}", "users.delete", remove(e.DeleteUser))
-	route(http.MethodDelete, "/organizations/{id}", "organizations.delete", remove(e.DeleteOrganization))
+	route(http.MethodDelete, "/user_management/users/{id}", "users.delete", e.withKey(remove(e.DeleteUser)))
+	route(http.MethodDelete, "/organizations/{id}", "organizations.delete", e.withKey(remove(e.DeleteOrganization)))
 	// As workos-go v4 spells it.
-	route(http.MethodDelete, "/Organizations/{id}", "organizations.delete", remove(e.DeleteOrganization))
+	route(http.MethodDelete, "/Organizations/{id}", "organizations.delete", e.withKey(remove(e.DeleteOrganization)))
 	route(http.MethodGet, memberships, "memberships.list", e.withKey(e.listMemberships))
 	route(http.MethodPut, membership, "memberships.update", e.withKey(e.updateMembership))
 	route(http.MethodPut, membership+"/deactivate", "memberships.deactivate",
 		change(func(id string) (membershipJSON, error) { return e.setInactive(id, true) }))
 	route(http.MethodPut, membership+"/reactivate", "memberships.reactivate",
 		change(func(id string) (membershipJSON, error) { return e.setInactive(id, false) }))
-	route(http.MethodDelete, membership, "memberships.delete", remove(e.DeleteMembership))
+	route(http.MethodDelete, membership, "memberships.delete", e.withKey(remove(e.DeleteMembership)))
 }
 
 // listMemberships answers GET /user_management/organization_memberships with all on one page.
@@ -94,8 +96,7 @@ func (e *Emulator) listMemberships(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	user, organization := q.Get("user_id"), q.Get("organization_id")
 	if user == "" && organization == "" {
-		writeError(w, codeError(http.StatusUnprocessableEntity, "unprocessable_entity",
-			"One of user_id and organization_id is required."))
+		writeError(w, unprocessable("One of user_id and organization_id is required."))
 		return
 	}
 	statuses := strings.Split(strings.Join(append(q["statuses"], q["statuses[]"]...), ","), ",")
@@ -112,11 +113,7 @@ func (e *Emulator) listMemberships(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	e.mu.Unlock()
-	writeJSON(w, http.StatusOK, map[string]any{
-		"object":        "list",
-		"data":          list,
-		"list_metadata": map[string]any{"before": nil, "after": nil},
-	})
+	writeJSON(w, http.StatusOK, onePage(list))
 }
 
 // updateMembership answers PUT /user_management/organization_memberships/{id}.

@@ -1,16 +1,22 @@
 package emulator
 
+// Organizations that have API keys and applications from the start.
+const (
+	seedAcme   = "org_01JSSZ5AWSH8VHTPRE95B9EE0Z"
+	seedGlobex = "org_01JBGJ09TQM83XSSSS6YS3C4DW"
+)
+
 // Seed gives the users and organizations of a new emulator: one user without an
 // organization, one in one organization, one in two, and one whom the support team
 // impersonates. Names hold what applications get wrong: letters beyond ASCII, commas, quotes.
 func Seed() ([]User, []Organization) {
 	acme := Organization{
-		ID:           "org_01JSSZ5AWSH8VHTPRE95B9EE0Z",
+		ID:           seedAcme,
 		Name:         "Acme, Inc.",
 		Entitlements: []string{"audit-logs", "sso"},
 		FeatureFlags: []string{"new-reports"},
 	}
-	globex := Organization{ID: "org_01JBGJ09TQM83XSSSS6YS3C4DW", Name: "Globex"}
+	globex := Organization{ID: seedGlobex, Name: "Globex"}
 	users := []User{{
 		ID:        "user_01JM9S346Q3D25VT4F5V37E3S3",
 		Email:     "paula@example.com",
@@ -52,4 +58,31 @@ func Seed() ([]User, []Organization) {
 		Impersonator: &Impersonator{Email: "support@example.com", Reason: `Ticket 4711: "export is empty"`},
 	}}
 	return users, []Organization{acme, globex}
+}
+
+// SeedAPIKeys gives the API keys of a new emulator, one of each organization of Seed.
+func SeedAPIKeys() []APIKey {
+	return []APIKey{{
+		ID:             "api_key_01JY2M5RT7WX3Z6B8D0F4H9K1N",
+		Value:          "sk_emulator_acme_reports_T4Q9ZX7M2KWB",
+		Name:           "Acme's nightly export",
+		OrganizationID: seedAcme,
+		Permissions:    []string{"reports:read"},
+	}, {
+		ID:             "api_key_01JY2M6SV8XY4A7C9E1G5J0M2P",
+		Value:          "sk_emulator_globex_reports_H8N3VD5R6YCJ",
+		Name:           "Globex's dashboard",
+		OrganizationID: seedGlobex,
+		Permissions:    []string{"reports:read", "reports:write"},
+	}}
+}
+
+// SeedApplications gives the machine-to-machine applications of a new emulator: one of Acme.
+func SeedApplications() []Application {
+	return []Application{{
+		ClientID:       "client_01JY2N7TW9YZ5B8D0F2H6K1N3Q",
+		ClientSecret:   "emulator_acme_warehouse_P6K2JW8FT3XG",
+		Name:           "Acme's warehouse",
+		OrganizationID: seedAcme,
+	}}
 }

@@ -15,6 +15,7 @@ type session struct {
 	id             string
 	person         *person
 	organizationID string // empty: none
+	signedInto     string // the organization of the sign-in, whose step is done; empty: none
 	ip, userAgent  string // as the application passed them on, may be empty
 	created        time.Time
 	updated        time.Time
@@ -47,6 +48,7 @@ func (e *Emulator) startSession(g grant, ip, userAgent string) (*authenticated, 
 		id:             newID("session_", now),
 		person:         g.person,
 		organizationID: g.organizationID,
+		signedInto:     g.organizationID,
 		ip:             ip,
 		userAgent:      userAgent,
 		created:        now,
@@ -99,6 +101,11 @@ func (e *Emulator) grantRefresh(p url.Values) (*authenticated, error) {
 	if organizationID := cmp.Or(p.Get("organization_id"), s.organizationID); organizationID != "" {
 		if err := e.checkMembership(s.person, organizationID); err != nil {
 			return nil, err
+		}
+		if organizationID != s.signedInto {
+			if err := e.checkSteps(s.person, organizationID); err != nil {
+				return nil, err
+			}
 		}
 		s.organizationID = organizationID
 	}

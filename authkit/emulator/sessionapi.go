@@ -81,11 +81,7 @@ func (e *Emulator) listSessions(w http.ResponseWriter, r *http.Request) {
 		writeError(w, notFound("User"))
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
-		"object":        "list",
-		"data":          list,
-		"list_metadata": map[string]any{"before": nil, "after": nil},
-	})
+	writeJSON(w, http.StatusOK, onePage(list))
 }
 
 // revokeSession answers POST /user_management/sessions/revoke.

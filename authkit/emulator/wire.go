@@ -102,6 +102,15 @@ func newID(prefix string, now time.Time) string {
 	return prefix + string(stamp[:]) + base32.NewEncoding(crockford).EncodeToString(random[:])
 }
 
+// onePage is a list that has nothing before and after it.
+func onePage(data any) map[string]any {
+	return map[string]any{
+		"object":        "list",
+		"data":          data,
+		"list_metadata": map[string]any{"before": nil, "after": nil},
+	}
+}
+
 // apiError is a refusal in one of the API's two shapes.
 type apiError struct {
 	status int
