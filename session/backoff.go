@@ -64,8 +64,9 @@ func resting(wait time.Duration) error {
 	return &Outage{RetryAfter: wait, Err: errors.New("AuthKit is out of order; waiting before it is asked again")}
 }
 
-// end says what AuthKit answered.
-func (b *backoff) end(probe bool, err error, now time.Time) {
+// end says what AuthKit answered. That it refuses a switch says nothing about
+// AuthKit: anybody can ask for an organization that there isn't.
+func (b *backoff) end(probe, switches bool, err error, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if probe {
@@ -74,6 +75,9 @@ func (b *backoff) end(probe bool, err error, now time.Time) {
 	var outage *Outage
 	if !errors.As(err, &outage) {
 		b.failures = 0
+		return
+	}
+	if switches && outage.Refused {
 		return
 	}
 	if b.failures >= patience && !probe { // begun before the rest: the same failure, not one more

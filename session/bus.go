@@ -88,7 +88,7 @@ func (m *Manager) missed(ctx context.Context, emptied bool) {
 	s := m.shared
 	now := s.now()
 	s.mu.Lock()
-	s.deaf, s.uncertain = false, now.Add(catchUp)
+	s.deaf, s.uncertain, s.missed = false, now.Add(catchUp), now
 	s.allUntold = s.allUntold || emptied
 	if since := now.Add(-overlap); s.untold.IsZero() || since.Before(s.untold) {
 		s.untold = since
@@ -108,6 +108,13 @@ func (m *Manager) missed(ctx context.Context, emptied bool) {
 	}
 	s.looked.InvalidateAll()
 	m.remembered.InvalidateAll()
+}
+
+// missedAt is until when messages may have been missed; zero if none ever were.
+func (s *shared) missedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.missed
 }
 
 // change is a mark with whom it concerns.

@@ -1,9 +1,19 @@
-// Package session turns a request's session cookie into a verified session.
+// Package session turns a request's session cookie, or its bearer token, into a
+// verified identity.
 //
 //	cookie -> remembered? ------------------------------------------> Verified
 //	       -> unseal -> rotated here? the current session instead
 //	                 -> access token verified (key set) ------------> Verified
 //	                    expired, or about to -> refresh, once -----> Verified, with a new cookie
+//
+//	bearer token -> remembered? ------------------------------------> Identity
+//	             -> verified, by who is in charge of its issuer ----> Identity
+//
+//	Verify        for a page that needs the session
+//	Glance        for a public page: the session as it stands, never refreshed
+//	Switch        to another organization: a refresh that waits its turn
+//	VerifyBearer  for an access token that somebody else keeps and refreshes
+//	SignIn, End   a session's begin and end; Revoke, what AuthKit's webhooks say
 //
 // It owns the sealed session and its JSON, the cookie with its chunks, the
 // memory of verified sessions, and the memory of rotations: AuthKit's refresh

@@ -22,21 +22,22 @@ type flights struct {
 	running sync.WaitGroup
 }
 
-// flight is one refresh under way. sealed and err are set once done is closed.
+// flight is one refresh under way. sealed, here and err are set once done is closed.
 type flight struct {
-	done   chan struct{}
-	sealed string
-	here   bool // it was refreshed here, and now
-	err    error
+	organizationID string // that it is for
+	done           chan struct{}
+	sealed         string
+	here           bool // it was refreshed here, and now
+	err            error
 }
 
 func newFlights() *flights {
 	return &flights{byToken: make(map[tokenHash]*flight), slots: make(chan struct{}, maxInFlight)}
 }
 
-// join returns the flight for a token, and starts it where there is none. nil
-// if too many are waiting.
-func (f *flights) join(hash tokenHash, refresh func(context.Context) (sealed string, here bool, err error)) *flight {
+// join returns the flight for a token, whatever organization it is for, and starts it
+// where there is none. nil if too many are waiting.
+func (f *flights) join(hash tokenHash, organizationID string, refresh func(context.Context) (sealed string, here bool, err error)) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if under, ok := f.byToken[hash]; ok {
@@ -45,7 +46,7 @@ func (f *flights) join(hash tokenHash, refresh func(context.Context) (sealed str
 	if len(f.byToken) >= maxInFlight+maxWaiting {
 		return nil
 	}
-	fl := &flight{done: make(chan struct{})}
+	fl := &flight{organizationID: organizationID, done: make(chan struct{})}
 	f.byToken[hash] = fl
 	f.running.Go(func() {
 		fl.sealed, fl.here, fl.err = f.run(refresh)

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
@@ -19,8 +20,10 @@ type Identity struct {
 	Roles          []string
 	Permissions    []string
 	Entitlements   []string
-	Impersonator   string // who is really there, empty without impersonation
-	AccessToken    string // empty unless asked for
+	FeatureFlags   []string
+	Impersonator   string    // who is really there, empty without impersonation
+	AuthTime       time.Time // when the user last signed in, zero where the token doesn't say
+	AccessToken    string    // empty unless asked for
 }
 
 // SessionHash names the session in log lines of decisions without giving its id
@@ -39,7 +42,8 @@ func identityOf(s *Session, c *token.Claims) Identity {
 	id := Identity{
 		Subject: c.Subject, Email: s.User.Email, Name: s.User.Name, SessionID: c.SessionID,
 		OrganizationID: c.OrganizationID, Role: c.Role, Roles: c.Roles,
-		Permissions: c.Permissions, Entitlements: c.Entitlements, Impersonator: c.Actor,
+		Permissions: c.Permissions, Entitlements: c.Entitlements, FeatureFlags: c.FeatureFlags,
+		Impersonator: c.Actor, AuthTime: c.AuthTime,
 	}
 	if len(id.Roles) == 0 && id.Role != "" {
 		id.Roles = []string{id.Role}

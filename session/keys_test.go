@@ -103,7 +103,7 @@ func TestUnknownKeyAfterRefresh(t *testing.T) {
 }
 
 // anotherSet is a key set without AuthKit's key.
-func anotherSet(t *testing.T) string {
+func anotherSet(t testing.TB) string {
 	t.Helper()
 	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
 		{Key: otherKey().Public(), KeyID: "another", Algorithm: "RS256", Use: "sig"}}})

@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -16,17 +14,18 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
-const (
-	maxRemembered      = 100_000
-	maxRememberedBytes = 100 << 20
-)
-
 // Config is what a Manager works with.
 type Config struct {
 	Cookie  Cookie
 	Seal    *seal.Cookie
 	Tokens  *token.Verifier
 	AuthKit Refresher
+	// Bearer is for session access tokens that come as bearer tokens. Nil: none is
+	// accepted. Connect are for those of AuthKit's OAuth and M2M applications, and tell
+	// them by their Issuers. Each must be a Verifier of its own: what strangers send must
+	// not start the cooldown of Tokens.
+	Bearer  *token.Verifier
+	Connect []*token.Verifier
 	// Slim leaves out of cookies what identity headers don't need of the user.
 	Slim bool
 	// KeepAccessToken puts the access token into identities.
@@ -47,7 +46,8 @@ type Config struct {
 // Manager answers what session a request has. It is safe for concurrent use.
 type Manager struct {
 	Config
-	remembered *otter.Cache[valueHash, *Verified]
+	remembered *otter.Cache[valueHash, *Verified] // by the hash of a cookie
+	bearers    *otter.Cache[valueHash, *bearer]   // by the hash of a bearer token
 	rotations  *rotations
 	marks      *marks
 	shared     *shared
@@ -65,20 +65,17 @@ func New(c Config) (*Manager, error) {
 	if c.RotationTTL == 0 {
 		c.RotationTTL = 30 * 24 * time.Hour
 	}
-	counter := stats.NewCounter()
+	cookieCount, bearerCount := stats.NewCounter(), stats.NewCounter()
 	m := &Manager{
-		Config: c,
-		remembered: otter.Must(&otter.Options[valueHash, *Verified]{
-			MaximumWeight: maxRememberedBytes,
-			Weigher:       func(_ valueHash, v *Verified) uint32 { return max(maxRememberedBytes/maxRemembered, v.size()) },
-			StatsRecorder: counter,
-		}),
-		rotations: newRotations(c.RotationTTL),
-		marks:     newMarks(c.RotationTTL),
-		flights:   newFlights(),
-		metrics:   newMetrics(c.Metrics),
+		Config:     c,
+		remembered: newMemory[*Verified](maxRemembered, maxRememberedBytes, cookieCount),
+		bearers:    newMemory[*bearer](maxBearers, maxBearerBytes, bearerCount),
+		rotations:  newRotations(c.RotationTTL),
+		marks:      newMarks(c.RotationTTL),
+		flights:    newFlights(),
+		metrics:    newMetrics(c.Metrics),
 	}
-	m.observe(c.Metrics, counter)
+	m.observe(c.Metrics, cookieCount, bearerCount)
 	var err error
 	m.shared, err = newShared(c, m.rotations, m.marks, m.metrics)
 	return m, err
@@ -97,18 +94,9 @@ func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (
 	if v := m.recall(hashValue(sealed), ahead); v != nil && v.arrived {
 		return v, nil
 	}
-	o, err := m.open(sealed)
+	o, p, err := m.arrive(ctx, sealed)
 	if err != nil {
 		return nil, err
-	}
-	o.arrived = true
-	p := m.look(ctx, o, false)
-	if p.superseded {
-		m.metrics.superseded.Inc()
-		return nil, ErrSuperseded
-	}
-	if m.rotations.arrived(o.token, m.Now()) {
-		m.shared.saveLineOf(ctx, o.token)
 	}
 	var v *Verified
 	if p.current != "" {
@@ -123,6 +111,24 @@ func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (
 	stale := *v
 	stale.Sent = o.hash
 	return &stale, nil
+}
+
+// arrive opens a session that a request brought, and notes that it did.
+func (m *Manager) arrive(ctx context.Context, sealed string) (*opened, place, error) {
+	o, err := m.open(sealed)
+	if err != nil {
+		return nil, place{}, err
+	}
+	o.arrived = true
+	p := m.look(ctx, o, false)
+	if p.superseded {
+		m.metrics.superseded.Inc()
+		return nil, place{}, ErrSuperseded
+	}
+	if m.rotations.arrived(o.token, m.Now()) {
+		m.shared.saveLineOf(ctx, o.token)
+	}
+	return o, p, nil
 }
 
 // look returns what is known of a session's refresh token, here and, at most once
@@ -164,68 +170,6 @@ func (m *Manager) follow(ctx context.Context, sealed string, ahead, fresh bool) 
 		v = &copied
 	}
 	return v, nil
-}
-
-// judge verifies the access token of a session that is nobody's past, and
-// refreshes it where that is due.
-func (m *Manager) judge(ctx context.Context, o *opened, p place, ahead bool) (*Verified, error) {
-	claims, err := m.Tokens.Verify(ctx, o.AccessToken)
-	unknownKey := errors.Is(err, token.ErrUnknownKey)
-	if unknownKey {
-		claims, _ = token.Decode(o.AccessToken)
-	}
-	if claims == nil {
-		return nil, tokenError(err)
-	}
-	if claims.Subject != o.User.ID {
-		return nil, fmt.Errorf("%w: access token of another user than the sealed one", ErrBad)
-	}
-	now := m.Now()
-	v := m.verified(o, claims, p, now)
-	said := m.marks.judge(&v.Identity, v.line, v.issued, v.made)
-	if said == ended {
-		return nil, ErrEnded
-	}
-	fresh := p.fresh || now.Sub(p.made) < justRefreshed
-	expired := errors.Is(err, token.ErrExpired)
-	if expired && fresh {
-		m.Log.Warn().Time("expires", claims.ExpiresAt).Time("now", now).
-			Msg("a token that was refreshed just now has expired by this machine's clock: check the clock")
-		err = nil
-	}
-	switch {
-	case said == outdated && p.fresh:
-		return nil, &Outage{RetryAfter: backOff, Err: errors.New("AuthKit's news arrived during the refresh")}
-	case said == outdated && err == nil, expired && !fresh, unknownKey && !fresh:
-		return m.renew(ctx, o, claims, p, askerWait)
-	}
-	if err != nil {
-		return nil, tokenError(err)
-	}
-	if ahead && !now.Before(v.renewAt) && m.canRefresh(o, p, now) == nil {
-		if renewed, err := m.renew(ctx, o, claims, p, aheadWait); err == nil {
-			return renewed, nil
-		}
-	}
-	if o.arrived && m.rotations.meet(v.line, o.token, o.sealed, v.issued, now) {
-		m.shared.saveLine(ctx, v.line, now)
-	}
-	m.remember(o, v)
-	return v, nil
-}
-
-// tokenError maps the token package's errors to this package's.
-func tokenError(err error) error {
-	switch {
-	case errors.Is(err, token.ErrIssuer):
-		return fmt.Errorf("%w: %w", ErrMisconfigured, err)
-	case errors.Is(err, token.ErrEarly):
-		return fmt.Errorf("%w: %w: check this machine's clock", ErrUnavailable, err)
-	case errors.Is(err, token.ErrUnavailable), errors.Is(err, token.ErrUnknownKey): // the seal says that it is ours
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	default:
-		return fmt.Errorf("%w: %w", ErrBad, err)
-	}
 }
 
 func lineOf(c *token.Claims) lineKey { return lineKey{Subject: c.Subject, SID: c.SessionID} }

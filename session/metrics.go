@@ -55,19 +55,22 @@ func newMetrics(r prometheus.Registerer) *metrics {
 }
 
 // observe registers what can be read off a Manager.
-func (m *Manager) observe(r prometheus.Registerer, remembered *stats.Counter) {
+func (m *Manager) observe(r prometheus.Registerer, remembered, bearers *stats.Counter) {
 	f := promauto.With(r)
 	gauge := func(name, help string, read func() float64) {
 		f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read)
 	}
-	counter := func(name, help string, labels prometheus.Labels, read func(stats.Stats) uint64) {
+	counter := func(of *stats.Counter, name, help string, labels prometheus.Labels, read func(stats.Stats) uint64) {
 		f.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels},
-			func() float64 { return float64(read(remembered.Snapshot())) })
+			func() float64 { return float64(read(of.Snapshot())) })
 	}
-	lookups := "Lookups of session cookies in memory, by result."
-	counter("remembered_lookups_total", lookups, prometheus.Labels{"result": "hit"}, func(s stats.Stats) uint64 { return s.Hits })
-	counter("remembered_lookups_total", lookups, prometheus.Labels{"result": "miss"}, func(s stats.Stats) uint64 { return s.Misses })
-	counter("remembered_evictions_total", "Remembered sessions that made room for others.", nil, func(s stats.Stats) uint64 { return s.Evictions })
+	lookups := func(of *stats.Counter, name, help string) {
+		counter(of, name, help, prometheus.Labels{"result": "hit"}, func(s stats.Stats) uint64 { return s.Hits })
+		counter(of, name, help, prometheus.Labels{"result": "miss"}, func(s stats.Stats) uint64 { return s.Misses })
+	}
+	lookups(remembered, "remembered_lookups_total", "Lookups of session cookies in memory, by result.")
+	lookups(bearers, "bearer_lookups_total", "Lookups of bearer tokens in memory, by result.")
+	counter(remembered, "remembered_evictions_total", "Remembered sessions that made room for others.", nil, func(s stats.Stats) uint64 { return s.Evictions })
 	gauge("remembered_sessions", "Verified sessions in memory.", func() float64 { return float64(m.remembered.EstimatedSize()) })
 	gauge("remembered_bytes", "About how much memory they take.", func() float64 { return float64(m.remembered.WeightedSize()) })
 	gauge("rotations", "Refresh tokens of which this process knows what became.", func() float64 { return float64(m.rotations.turns.EstimatedSize()) })

@@ -11,13 +11,15 @@ import (
 
 // Revocation says which sessions were ended or changed at AuthKit. A field left
 // empty doesn't narrow it down; at least one must be set. Only tokens issued
-// until At are concerned: what AuthKit issues later is right again.
+// until At are concerned: what AuthKit issues later is right again. API keys are
+// validated anew whatever Refresh says, see Revoked.
 type Revocation struct {
 	Subject        string    // a user's id
 	SessionID      string    // one session of Subject's; it ends whatever its token's age
 	OrganizationID string    // tokens of this organization
 	Role           string    // tokens with this role
 	Permission     string    // tokens with this permission
+	APIKeyID       string    // one API key, no token
 	At             time.Time // when it happened at AuthKit
 	Refresh        bool      // to be refreshed before the next use; false: ended
 }
@@ -27,7 +29,7 @@ type Revocation struct {
 // not be told; they are told later, but do call it again.
 func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
 	now := m.Now()
-	key := markKey{r.Subject, r.SessionID, r.OrganizationID, r.Role, r.Permission}
+	key := markKey{r.Subject, r.SessionID, r.OrganizationID, r.Role, r.Permission, r.APIKeyID}
 	k := mark{Arrived: now}
 	if r.Refresh {
 		k.Changed = r.At
@@ -36,6 +38,38 @@ func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
 	}
 	m.marks.set(key, k, now)
 	return m.shared.saveMark(ctx, key, now)
+}
+
+// clocksApart is by how much the clocks of two replicas may differ.
+const clocksApart = 10 * time.Second
+
+// Revoked tells whether what AuthKit said of an API key at since, by this machine's
+// clock, may be out of date: news about the key, its owner, organization or
+// permissions has come since then, or up to 10 s before, as another replica's clock
+// may have noted it; or news may have been missed. id is whom the key stands for.
+func (m *Manager) Revoked(id *Identity, apiKeyID string, since time.Time) bool {
+	if !since.After(m.shared.missedAt()) {
+		return true
+	}
+	s := m.marks
+	if s.byKey.EstimatedSize() == 0 {
+		return false
+	}
+	if s.came(markKey{APIKey: apiKeyID}, since) {
+		return true
+	}
+	for key := range keysOf(id, s.broad.Load()) {
+		if s.came(key, since) {
+			return true
+		}
+	}
+	return false
+}
+
+// came tells whether news about somebody may have come since then.
+func (s *marks) came(key markKey, since time.Time) bool {
+	k, ok := s.byKey.GetIfPresent(key)
+	return ok && !since.After(k.Arrived.Add(clocksApart))
 }
 
 const maxMarks = 200_000 // about 300 bytes each
@@ -47,6 +81,7 @@ type markKey struct {
 	Organization string `json:"o,omitempty"`
 	Role         string `json:"r,omitempty"`
 	Permission   string `json:"p,omitempty"`
+	APIKey       string `json:"k,omitempty"`
 }
 
 func (k markKey) broad() bool { return k.Role != "" || k.Permission != "" }

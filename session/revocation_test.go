@@ -161,3 +161,101 @@ func TestChangeDuringAnOutage(t *testing.T) {
 	w.valid(t, w.refreshed(t, sealed))
 	w.wantRefreshes(t, 1)
 }
+
+// What was said of an API key before news about it, or up to 10 s after, doesn't count
+// any more, on no replica.
+func TestRevokedAPIKeys(t *testing.T) {
+	t.Parallel()
+	organizations := session.Identity{Subject: "api_key_1", OrganizationID: acmeID, Permissions: []string{"invoices:read"}}
+	users := session.Identity{Subject: "user_01SAM", OrganizationID: acmeID, Permissions: []string{"invoices:read"}}
+	tests := []struct {
+		name    string
+		news    session.Revocation
+		id      session.Identity
+		keyID   string
+		revoked bool
+	}{
+		{"the key", session.Revocation{APIKeyID: "api_key_1"}, organizations, "api_key_1", true},
+		{"the key, updated", session.Revocation{APIKeyID: "api_key_1", Refresh: true}, organizations, "api_key_1", true},
+		{"a user's key", session.Revocation{APIKeyID: "api_key_2"}, users, "api_key_2", true},
+		{"another key", session.Revocation{APIKeyID: "api_key_2"}, organizations, "api_key_1", false},
+		{"another key of the user's", session.Revocation{APIKeyID: "api_key_1"}, users, "api_key_2", false},
+		{"its organization", session.Revocation{OrganizationID: acmeID}, organizations, "api_key_1", true},
+		{"another organization", session.Revocation{OrganizationID: globexID}, organizations, "api_key_1", false},
+		{"its user", session.Revocation{Subject: "user_01SAM"}, users, "api_key_2", true},
+		{"its user's membership", session.Revocation{Subject: "user_01SAM", OrganizationID: acmeID}, users, "api_key_2", true},
+		{"its user's membership, changed", session.Revocation{Subject: "user_01SAM", OrganizationID: acmeID, Refresh: true}, users, "api_key_2", true},
+		{"its user's membership elsewhere", session.Revocation{Subject: "user_01SAM", OrganizationID: globexID}, users, "api_key_2", false},
+		{"a session of its user's", session.Revocation{Subject: "user_01SAM", SessionID: "session_1"}, users, "api_key_2", false},
+		{"another user", session.Revocation{Subject: "user_01ZOE"}, users, "api_key_2", false},
+		{"a member of its organization", session.Revocation{Subject: "user_01SAM"}, organizations, "api_key_1", false},
+		{"one of its permissions", session.Revocation{Permission: "invoices:read", Refresh: true}, organizations, "api_key_1", true},
+		{"another permission", session.Revocation{Permission: "invoices:write", Refresh: true}, organizations, "api_key_1", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := startReplicas(t, nil)
+			noon := r.clock.Now()
+			tt.news.At = noon.Add(-time.Hour) // when it happened at WorkOS doesn't matter
+			if err := r.all[0].Revoke(t.Context(), tt.news); err != nil {
+				t.Fatal(err)
+			}
+			for i, m := range r.all {
+				for _, at := range []struct {
+					since   time.Duration
+					revoked bool
+				}{{-time.Hour, tt.revoked}, {0, tt.revoked}, {10 * time.Second, tt.revoked}, {10*time.Second + 1, false}, {time.Hour, false}} {
+					if got := m.Revoked(&tt.id, tt.keyID, noon.Add(at.since)); got != at.revoked {
+						t.Errorf("replica %d, validated %s after the news: got %t, want %t", i, at.since, got, at.revoked)
+					}
+				}
+			}
+		})
+	}
+}
+
+// An API key's news touch no session.
+func TestAPIKeysAreNoSessions(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	sealed := w.signIn(t, zoe, "")
+	id := w.valid(t, sealed).Identity
+	for _, keyID := range []string{"api_key_1", id.Subject, id.SessionID, id.OrganizationID} {
+		if err := w.Revoke(t.Context(), session.Revocation{APIKeyID: keyID, At: w.clock.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v := w.valid(t, sealed); v.Current != "" {
+		t.Error("got refreshed, want left alone")
+	}
+	w.wantRefreshes(t, 0)
+}
+
+// Messages that were missed may have been about any key. Those that could not be sent
+// are sent when the store is back.
+func TestRevokedAPIKeyDuringAnOutageOfTheStore(t *testing.T) {
+	t.Parallel()
+	r := startReplicas(t, nil)
+	id := session.Identity{Subject: "api_key_1", OrganizationID: acmeID}
+	validated := r.clock.Now()
+	r.board.set(true, false, false)
+	r.clock.advance(time.Second)
+	if err := r.all[0].Revoke(t.Context(), session.Revocation{APIKeyID: "api_key_1", At: r.clock.Now()}); err == nil {
+		t.Error("got no error, want that the others don't know")
+	}
+	if !r.all[0].Revoked(&id, "api_key_1", validated) || r.all[1].Revoked(&id, "api_key_1", validated) {
+		t.Error("got another answer, want that only the first replica knows")
+	}
+	r.clock.advance(30 * time.Second)
+	r.board.set(false, false, false)
+	back := r.clock.Now()
+	for i, m := range r.all {
+		if !m.Revoked(&id, "api_key_1", validated) || !m.Revoked(&id, "api_key_2", back) {
+			t.Errorf("replica %d: got not revoked, want every key from before", i)
+		}
+		if m.Revoked(&id, "api_key_2", back.Add(1)) {
+			t.Errorf("replica %d: got revoked, want what was validated since to count", i)
+		}
+	}
+}

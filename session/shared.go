@@ -56,6 +56,7 @@ type shared struct {
 	failing     bool      // the last write failed
 	deaf        bool      // the Bus doesn't listen, though it should
 	uncertain   time.Time // until when another replica may know something that it couldn't tell
+	missed      time.Time // until when messages may have been missed
 	garbageSeen time.Time
 }
 
@@ -93,7 +94,11 @@ func (s *shared) names(kind byte, data ...string) []string {
 func (s *shared) turnNames(hash tokenHash) []string { return s.names('t', string(hash[:])) }
 func (s *shared) lineNames(key lineKey) []string    { return s.names('l', key.Subject, key.SID) }
 func (s *shared) markNames(key markKey) []string {
-	return s.names('m', key.Subject, key.SID, key.Organization)
+	data := []string{key.Subject, key.SID, key.Organization}
+	if key.APIKey != "" {
+		data = append(data, key.APIKey)
+	}
+	return s.names('m', data...)
 }
 
 // look merges what the store knows about a session into the memory, once in a

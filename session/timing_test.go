@@ -207,7 +207,7 @@ func TestRefreshesAreBounded(t *testing.T) {
 		flights := map[*flight]bool{}
 		for i := range 1064 {
 			for range 3 {
-				flights[b.flights.join(tokenHash{byte(i >> 8), byte(i)}, refresh)] = true
+				flights[b.flights.join(tokenHash{byte(i >> 8), byte(i)}, "", refresh)] = true
 			}
 		}
 		synctest.Wait()
@@ -295,7 +295,7 @@ func TestRefusalReachesWhoLookedBefore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := b.renew(t.Context(), o, claims, place{}, askerWait); !errors.Is(err, tt.want) {
+				if _, err := b.renew(t.Context(), renewal{o, claims, claims.OrganizationID}, place{}, askerWait); !errors.Is(err, tt.want) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 				b.wantCalls(t, 1)

@@ -4,7 +4,15 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
+
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+)
+
+const (
+	maxRemembered      = 100_000
+	maxRememberedBytes = 100 << 20
 )
 
 // Verified is a session whose seal, signature and age are good. It is shared
@@ -25,11 +33,20 @@ type Verified struct {
 	renewAt time.Time // from when an answer that can carry a cookie refreshes
 }
 
+// newMemory remembers what was verified, as much of it as fits.
+func newMemory[V interface{ size() uint32 }](items, bytes uint64, counter *stats.Counter) *otter.Cache[valueHash, V] {
+	return otter.Must(&otter.Options[valueHash, V]{
+		MaximumWeight: bytes,
+		Weigher:       func(_ valueHash, v V) uint32 { return max(uint32(bytes/items), v.size()) },
+		StatsRecorder: counter,
+	})
+}
+
 // size is about what a remembered session takes in memory.
 func (v *Verified) size() uint32 {
 	i := &v.Identity
 	size := 700 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken)
-	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements} {
+	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements, i.FeatureFlags} {
 		for _, item := range list {
 			size += 16 + len(item)
 		}

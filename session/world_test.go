@@ -85,13 +85,16 @@ type options struct {
 	session  session.Config
 }
 
+// noon is when a world starts.
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 // start makes a world at noon. AuthKit's access tokens last 5 minutes, and a spent refresh
 // token is refused at once, unless change says something else. change may be nil.
 func start(t testing.TB, change func(*options)) *world {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
-	w := &world{clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, log: &logs{}}
+	w := &world{clock: &clock{now: noon}, log: &logs{}}
 	w.client = &authkit.Client{APIKey: apiKey, ClientID: clientID, BaseURL: base, Now: w.clock.Now}
 	keys := &token.KeySet{URL: w.client.KeySetURL(), Now: w.clock.Now}
 	o := options{

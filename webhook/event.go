@@ -65,7 +65,7 @@ func parse(body []byte, signed time.Time) (event, error) {
 }
 
 // meaning is the table of events. What must not be empty comes with it; nil where
-// the event concerns no session.
+// the event concerns no session and no key.
 //
 //	session.revoked                     ends the session, whatever data.status says
 //	user.deleted                        ends all of the user
@@ -77,6 +77,7 @@ func parse(body []byte, signed time.Time) (event, error) {
 //	                                    or in any where none is named
 //	role.updated, deleted               refreshes those with the role
 //	permission.updated, deleted         refreshes those with the permission
+//	api_key.revoked, deleted, updated   has the key validated before it is used again
 //
 // A role's event comes when its permissions change, too. What was just created is
 // in nobody's token yet.
@@ -99,6 +100,10 @@ func meaning(name string, d about) (r session.Revocation, required []string) {
 		return session.Revocation{Role: d.Slug, Refresh: true}, []string{d.Slug}
 	case "permission.updated", "permission.deleted":
 		return session.Revocation{Permission: d.Slug, Refresh: true}, []string{d.Slug}
+	case "api_key.revoked", "api_key.deleted":
+		return session.Revocation{APIKeyID: d.ID}, []string{d.ID}
+	case "api_key.updated":
+		return session.Revocation{APIKeyID: d.ID, Refresh: true}, []string{d.ID}
 	}
 	return session.Revocation{}, nil
 }

@@ -18,6 +18,7 @@ const (
 	membershipData = `{"object":"organization_membership","id":"om_1","user_id":"user_1","organization_id":"org_1","status":"STATUS","role":{"slug":"admin"},"roles":[{"slug":"admin"}]}`
 	orgRoleData    = `{"object":"organization_role","organization_id":"org_1","slug":"org-billing","name":"Billing","permissions":["a:read"]}`
 	roleData       = `{"object":"role","slug":"admin","resource_type_slug":"organization","permissions":["a:read","a:write"]}`
+	apiKeyData     = `{"object":"api_key","id":"api_key_1","owner":{"type":"user","id":"user_1","organization_id":"org_1"},"name":"CI","obfuscated_value":"sk_...3456","permissions":["a:read"],"last_used_at":null}`
 	permissionData = `{"object":"permission","id":"perm_1","slug":"a:write","system":false}`
 )
 
@@ -48,6 +49,9 @@ func TestTable(t *testing.T) {
 		{"role.deleted", roleData, session.Revocation{Role: "admin", At: at, Refresh: true}},
 		{"permission.updated", permissionData, session.Revocation{Permission: "a:write", At: at, Refresh: true}},
 		{"permission.deleted", permissionData, session.Revocation{Permission: "a:write", At: at, Refresh: true}},
+		{"api_key.revoked", apiKeyData, session.Revocation{APIKeyID: "api_key_1", At: at}},
+		{"api_key.deleted", apiKeyData, session.Revocation{APIKeyID: "api_key_1", At: at}},
+		{"api_key.updated", apiKeyData, session.Revocation{APIKeyID: "api_key_1", At: at, Refresh: true}},
 	} {
 		t.Run(test.event, func(t *testing.T) {
 			t.Parallel()
@@ -70,7 +74,7 @@ func TestConcernsNobody(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{
 		"session.created", "user.created", "user.updated", "organization.created", "organization.updated", "organization_membership.created",
-		"organization_role.created", "role.created", "permission.created", "dsync.user.deleted", "api_key.revoked", "USER.DELETED", "event of a day to come",
+		"organization_role.created", "role.created", "permission.created", "dsync.user.deleted", "api_key.created", "USER.DELETED", "event of a day to come",
 	} {
 		for _, data := range []string{userData, `null`, `7`, `{"id":7}`} {
 			w := newWorld(noon)
@@ -109,6 +113,8 @@ func TestUnreadableEvents(t *testing.T) {
 		`{"event":"organization_role.updated","data":{"organization_id":"org_1"}}`,
 		`{"event":"role.updated","data":{"permissions":[]}}`,
 		`{"event":"permission.deleted","data":{"id":"perm_1"}}`,
+		`{"event":"api_key.revoked","data":{"owner":{"id":"user_1"}}}`,
+		`{"event":"api_key.updated","data":{"id":""}}`,
 		`{"event":"","data":{"id":"user_1"}}`,
 		`{"event":"` + long + `"}`,
 		`{"id":"` + long + `","event":"user.deleted","data":{"id":"user_1"}}`,
@@ -166,6 +172,7 @@ func FuzzEvent(f *testing.F) {
 		`{"event":"user.deleted","data":{"id":"user_1"},"created_at":"2026-11-23T12:00:00Z"}`, `{"event":"role.updated","data":` + roleData + `}`,
 		`{"event":"organization_membership.updated","data":` + membershipData + `,"created_at":7}`, `{"event":"permission.deleted","data":{"slug":""}}`,
 		`{"event":"organization_role.deleted","data":` + orgRoleData + `}`, `{"event":"organization.deleted","data":null}`, `[`, `null`,
+		`{"event":"api_key.updated","data":` + apiKeyData + `}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -178,7 +185,7 @@ func FuzzEvent(f *testing.F) {
 			}
 			return
 		}
-		if r.Subject+r.OrganizationID+r.Role+r.Permission == "" || r.SessionID != "" && r.Subject == "" ||
+		if r.Subject+r.OrganizationID+r.Role+r.Permission+r.APIKeyID == "" || r.SessionID != "" && r.Subject == "" ||
 			r.At.IsZero() || r.At.After(noon.Add(180*time.Second)) || len(r.Subject) > 256 || len(r.Role) > 256 {
 			t.Errorf("%q: %+v", body, r)
 		}

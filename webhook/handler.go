@@ -128,11 +128,13 @@ func (h *Handler) report(e event, result string, err error) {
 		line, message = h.Log.Debug(), "webhook concerns no session"
 	case e.revocation.Refresh:
 		message = "sessions to be refreshed"
+	case e.revocation.APIKeyID != "":
+		message = "API key to be validated again"
 	}
 	line.Str("event", "webhook").Str("result", result)
 	for _, field := range [][2]string{
 		{"type", e.name}, {"id", e.id}, {"subject", e.revocation.Subject}, {"session", e.revocation.SessionID},
-		{"organization", e.revocation.OrganizationID}, {"role", e.revocation.Role}, {"permission", e.revocation.Permission},
+		{"organization", e.revocation.OrganizationID}, {"role", e.revocation.Role}, {"permission", e.revocation.Permission}, {"api_key", e.revocation.APIKeyID},
 	} {
 		if field[1] != "" {
 			line.Str(field[0], field[1])

@@ -17,9 +17,6 @@ const (
 	maxKeyIDBytes = 256
 )
 
-// errCooldown is ErrUnavailable because a fetch for an unknown key was made lately.
-var errCooldown = fmt.Errorf("%w: unknown key, and the set was fetched for one just now", ErrUnavailable)
-
 // rations limits the fetches for unknown keys. AuthKit rotates keys, so an
 // unknown id is worth a fetch; anybody can make one up, so it is worth only one
 // in a while.
@@ -47,7 +44,7 @@ func (v *Verifier) key(ctx context.Context, id string) (*rsa.PublicKey, error) {
 	case err == nil:
 		v.unknown.remember(id)
 		return nil, fmt.Errorf("%w: %q", ErrUnknownKey, id)
-	case errors.Is(err, errCooldown) && v.unknown.remembers(id):
+	case errors.Is(err, ErrCooldown) && v.unknown.remembers(id):
 		return nil, fmt.Errorf("%w: %q", ErrUnknownKey, id)
 	}
 	return nil, err
@@ -58,7 +55,7 @@ func (v *Verifier) key(ctx context.Context, id string) (*rsa.PublicKey, error) {
 func (v *Verifier) refetch(ctx context.Context, id string) error {
 	return once(ctx, &v.unknown.flight, func(ctx context.Context) error {
 		if v.unknown.coolingDown(v.now()) {
-			return errCooldown
+			return ErrCooldown
 		}
 		if err := v.Keys.Fetch(ctx); err != nil {
 			return err

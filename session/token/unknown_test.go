@@ -86,6 +86,7 @@ func TestUnknownKeyCooldown(t *testing.T) {
 	verify(t, v, server, "gone", ErrUnknownKey, 2)
 	verify(t, v, server, "gone", ErrUnknownKey, 2)   // it was looked for
 	verify(t, v, server, "other", ErrUnavailable, 2) // it wasn't
+	verify(t, v, server, "other", ErrCooldown, 2)    // and why not
 	verify(t, v, server, "key_1", nil, 2)
 
 	bearer := &Verifier{Keys: v.Keys, ClientID: "client_1", Now: clock.Now}
@@ -119,6 +120,9 @@ func TestUnknownKeyWhileAuthKitIsDown(t *testing.T) {
 
 	verify(t, v, server, "key_2", ErrUnavailable, 2)
 	verify(t, v, server, "key_2", ErrUnavailable, 2) // backing off
+	if _, err := v.Verify(t.Context(), sign(t, key2(), "key_2", goodPayload)); errors.Is(err, ErrCooldown) {
+		t.Errorf("got %v, want no ErrCooldown: nothing was fetched", err)
+	}
 	verify(t, v, server, "key_1", nil, 2)
 	server.serve(keySet(publicKey("key_1", key1()), publicKey("key_2", key2())))
 	clock.advance(1 * time.Second)

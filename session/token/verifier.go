@@ -23,6 +23,9 @@ var (
 	// ErrUnavailable: nobody can tell now. There is no key set, or the token's
 	// key id is unknown and the set may not, or can't, be fetched again yet.
 	ErrUnavailable = errors.New("token: no key to verify it with now")
+	// ErrCooldown is the ErrUnavailable for an unknown key id while the set, which was
+	// fetched for one just now, may not be fetched again.
+	ErrCooldown = fmt.Errorf("%w: unknown key, and the set was fetched for one just now", ErrUnavailable)
 	// ErrUnknownKey: a set fetched for this has no such key. AuthKit withdrew the
 	// key, or the token is another environment's.
 	ErrUnknownKey = errors.New("token: unknown key")
@@ -38,7 +41,12 @@ const leeway = 10 * time.Second
 // be copied.
 type Verifier struct {
 	Keys     *KeySet // required
-	ClientID string  // required: the client that tokens are made for
+	ClientID string  // required without Audiences: the client that tokens are made for
+	// Audiences are for the access tokens of AuthKit's Connect: those of OAuth and M2M
+	// applications, whose audience is a resource or the environment's client id, and
+	// whose client id is the application's own. Where they are set, a token must have an
+	// audience among them, its client id is not looked at, and Issuers is required.
+	Audiences []string
 	// Issuers are those allowed, compared without a trailing slash. Empty: not
 	// checked, since AuthKit's depends on the environment's age and domain.
 	Issuers []string
@@ -52,9 +60,9 @@ type Verifier struct {
 // right. With ErrExpired and ErrIssuer, it returns the claims too: signed, but not
 // to be let in with. It waits for a fetch of the key set for as long as ctx allows.
 //
-// The token needn't have an audience or a client id, as AuthKit's older ones
-// don't: the key set is the client's own. Where it has a client id, that must be
-// ClientID; where it has only an audience, that must contain it.
+// Without Audiences the token needn't have an audience or a client id, as AuthKit's
+// older ones don't: the key set is the client's own. Where it has a client id, that
+// must be ClientID; where it has only an audience, that must contain it.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	signed, claims, err := parse(raw)
 	if err != nil {
@@ -71,7 +79,8 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 		return nil, fmt.Errorf("%w: signature", ErrInvalid)
 	}
 	// Before the age: a refresh would bring a token of the same issuer, and so on for ever.
-	if !v.issuedBy(claims.Issuer) {
+	anyIssuer := len(v.Issuers) == 0 && len(v.Audiences) == 0
+	if !anyIssuer && !v.IssuedBy(claims.Issuer) {
 		return claims, fmt.Errorf("%w: %q", ErrIssuer, claims.Issuer)
 	}
 	if v.now().After(claims.ExpiresAt.Add(leeway)) {
@@ -90,16 +99,26 @@ func (v *Verifier) check(c *Claims) error {
 		return fmt.Errorf("%w: no exp", ErrInvalid)
 	case v.now().Before(c.NotBefore.Add(-leeway)):
 		return ErrEarly
+	case len(v.Audiences) > 0:
+		return madeFor(c, v.Audiences...)
 	case c.ClientID != "" && c.ClientID != v.ClientID:
 		return fmt.Errorf("%w: another client's", ErrInvalid)
-	case c.ClientID == "" && len(c.Audience) > 0 && !slices.Contains(c.Audience, v.ClientID):
+	case c.ClientID == "" && len(c.Audience) > 0:
+		return madeFor(c, v.ClientID)
+	}
+	return nil
+}
+
+func madeFor(c *Claims, audiences ...string) error {
+	if !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(audiences, a) }) {
 		return fmt.Errorf("%w: another audience's", ErrInvalid)
 	}
 	return nil
 }
 
-func (v *Verifier) issuedBy(issuer string) bool {
-	return len(v.Issuers) == 0 || slices.ContainsFunc(v.Issuers, func(allowed string) bool {
+// IssuedBy tells whether the issuer is one of Issuers.
+func (v *Verifier) IssuedBy(issuer string) bool {
+	return slices.ContainsFunc(v.Issuers, func(allowed string) bool {
 		return strings.TrimSuffix(allowed, "/") == strings.TrimSuffix(issuer, "/")
 	})
 }

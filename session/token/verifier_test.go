@@ -115,6 +115,40 @@ func TestVerifyClaims(t *testing.T) {
 	}
 }
 
+// The access tokens of Connect: OAuth and M2M applications.
+func TestVerifyAudiences(t *testing.T) {
+	t.Parallel()
+	server := newKeyServer(t, keySet(publicKey("key_1", key1())))
+	keys := &KeySet{URL: server.url, Now: newClock(start).Now}
+	issuers := []string{"https://auth.example.com"}
+	tests := []struct {
+		name, claims string // besides sub and exp
+		issuers      []string
+		want         error
+	}{
+		{"a resource, for an application", `"iss":"https://auth.example.com","aud":"https://api.example.com","client_id":"client_2"`, issuers, nil},
+		{"the environment, without a client", `"iss":"https://auth.example.com/","aud":["other","client_1"]`, issuers, nil},
+		{"no audience", `"iss":"https://auth.example.com"`, issuers, ErrInvalid},
+		{"null audience", `"iss":"https://auth.example.com","aud":null,"client_id":"client_1"`, issuers, ErrInvalid},
+		{"empty audience", `"iss":"https://auth.example.com","aud":[],"client_id":"client_1"`, issuers, ErrInvalid},
+		{"another audience", `"iss":"https://auth.example.com","aud":"https://other.example.com","client_id":"client_1"`, issuers, ErrInvalid},
+		{"audience with a slash", `"iss":"https://auth.example.com","aud":"https://api.example.com/"`, issuers, ErrInvalid},
+		{"another issuer", `"iss":"https://evil.example","aud":"https://api.example.com"`, issuers, ErrIssuer},
+		{"no issuer", `"aud":"https://api.example.com"`, issuers, ErrIssuer},
+		{"no issuer is configured", `"iss":"https://auth.example.com","aud":"https://api.example.com"`, nil, ErrIssuer},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			v := &Verifier{Keys: keys, Audiences: []string{"https://api.example.com", "client_1"}, Issuers: test.issuers, Now: newClock(start).Now}
+			_, err := v.Verify(t.Context(), sign(t, key1(), "key_1", `{"sub":"user_1","exp":1800000300,`+test.claims+`}`))
+			if !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
 func TestVerifySignature(t *testing.T) {
 	t.Parallel()
 	const payload = `{"sub":"user_1","exp":1800000300}`

@@ -1,0 +1,404 @@
+package session_test
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+)
+
+const (
+	connectIssuer = "https://auth.example.com"
+	resource      = "https://api.example.com"
+)
+
+// withBearer makes a world take session access tokens as bearer tokens, and those of an
+// issuer of Connect's that signs with otherKey.
+func withBearer(t testing.TB) func(*options) {
+	t.Helper()
+	connect := httptest.NewServer(status(http.StatusOK, anotherSet(t)))
+	t.Cleanup(connect.Close)
+	return func(o *options) {
+		now := o.session.Now
+		o.session.Bearer = &token.Verifier{Keys: o.session.Tokens.Keys, ClientID: clientID, Now: now}
+		o.session.Connect = []*token.Verifier{{
+			Keys: &token.KeySet{URL: connect.URL, Now: now}, Now: now,
+			Audiences: []string{resource, clientID}, Issuers: []string{connectIssuer},
+		}}
+	}
+}
+
+// bearer is the access token of a new session.
+func (w *world) bearer(t testing.TB, email, organizationID string) string {
+	t.Helper()
+	return w.open(t, w.signIn(t, email, organizationID)).AccessToken
+}
+
+// reclaim is a token with other claims, signed under that key id.
+func reclaim(t testing.TB, raw string, key *rsa.PrivateKey, kid string, change map[string]any) string {
+	t.Helper()
+	c := claims(t, raw)
+	maps.Copy(c, change)
+	maps.DeleteFunc(c, func(_ string, value any) bool { return value == nil })
+	payload, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sign(t, key, kid, payload)
+}
+
+func (w *world) wantBearer(t testing.TB, raw string) *session.Identity {
+	t.Helper()
+	id, err := w.VerifyBearer(t.Context(), raw)
+	if err != nil {
+		t.Fatalf("got %v, want an identity", err)
+	}
+	return id
+}
+
+// wantNoBearer fails the test unless the token is refused with want, and nothing else.
+func (w *world) wantNoBearer(t testing.TB, raw string, want error) {
+	t.Helper()
+	id, err := w.VerifyBearer(t.Context(), raw)
+	if id != nil || !errors.Is(err, want) {
+		t.Fatalf("got %+v, %v, want %v", id, err, want)
+	}
+	for _, other := range []error{session.ErrBad, session.ErrEnded, session.ErrUnavailable, session.ErrMisconfigured} {
+		if other != want && errors.Is(err, other) {
+			t.Errorf("got %v, which is a %v, too", err, other)
+		}
+	}
+	for part := range strings.SplitSeq(raw, ".") {
+		if len(part) > 20 && strings.Contains(err.Error(), part) {
+			t.Errorf("got %q, want nothing of the token in it", err)
+		}
+	}
+}
+
+func TestVerifyBearer(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	raw := w.bearer(t, zoe, "")
+	machine := map[string]any{"iss": connectIssuer, "aud": clientID, "sub": "client_01MACHINE", "client_id": nil, "sid": nil,
+		"role": nil, "roles": nil, "entitlements": nil, "feature_flags": nil, "auth_time": nil, "permissions": []string{"reports:read"}}
+	tests := []struct {
+		name, raw string
+		want      session.Identity
+	}{
+		{"of a session", reclaim(t, raw, signingKey(), keyID(t, signingKey()), map[string]any{"sid": "session_01ZOE"}), session.Identity{
+			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01ZOE", OrganizationID: acmeID, Role: "admin",
+			Roles: []string{"admin", "billing"}, Permissions: []string{"reports:read", "reports:write", "users:manage"},
+			Entitlements: []string{"audit-logs", "sso"}, FeatureFlags: []string{"new-reports"}, AuthTime: noon}},
+		{"with this client's id as audience alone", reclaim(t, raw, signingKey(), keyID(t, signingKey()), map[string]any{
+			"client_id": nil, "aud": clientID, "sid": "session_01ZOE", "roles": nil, "permissions": nil, "entitlements": nil, "feature_flags": nil, "auth_time": nil,
+			"act": map[string]any{"sub": "support@example.com"}}), session.Identity{
+			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01ZOE", OrganizationID: acmeID, Role: "admin",
+			Roles: []string{"admin"}, Impersonator: "support@example.com"}},
+		{"of an M2M application", reclaim(t, raw, otherKey(), "another", machine), session.Identity{
+			Subject: "client_01MACHINE", OrganizationID: acmeID, Permissions: []string{"reports:read"}}},
+		{"of an OAuth application", reclaim(t, raw, otherKey(), "another", map[string]any{"iss": connectIssuer + "/", "aud": []string{"other", resource},
+			"client_id": "client_01APP", "sid": "session_01APP", "role": nil, "roles": nil, "permissions": nil, "entitlements": nil, "feature_flags": nil}), session.Identity{
+			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01APP", OrganizationID: acmeID, AuthTime: noon}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 {
+				got := *w.wantBearer(t, tt.raw)
+				if !got.AuthTime.IsZero() {
+					got.AuthTime = got.AuthTime.UTC()
+				}
+				if !reflect.DeepEqual(got, tt.want) {
+					t.Errorf("got %+v, want %+v", got, tt.want)
+				}
+			}
+		})
+	}
+}
+
+func TestVerifyBearerRefuses(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	sealed := w.signIn(t, zoe, "")
+	w.valid(t, sealed)
+	good := w.open(t, sealed).AccessToken
+	kid := keyID(t, signingKey())
+	own := func(change map[string]any) string { return reclaim(t, good, signingKey(), kid, change) }
+	connect := func(change map[string]any) string {
+		c := map[string]any{"iss": connectIssuer, "aud": resource, "client_id": "client_01APP"}
+		maps.Copy(c, change)
+		return reclaim(t, good, otherKey(), "another", c)
+	}
+	w.wantBearer(t, own(nil))
+	w.wantBearer(t, connect(nil))
+	elsewhere := start(t, func(o *options) { o.emulator.SigningKey = otherKey() })
+	now := w.clock.Now().Unix()
+	tests := []struct{ name, raw string }{
+		{"empty", ""},
+		{"no token", "opaque"},
+		{"sealed cookie", sealed},
+		{"with a space", " " + good},
+		{"two tokens", good + "," + good},
+		{"alg none", unsignedToken(t, good)},
+		{"HS256 with the public key", hmacToken(t, good, kid)},
+		{"another key id", reclaim(t, good, signingKey(), "unknown", nil)},
+		{"another key id, in the cooldown", reclaim(t, good, signingKey(), "another unknown", nil)},
+		{"no key id", reclaim(t, good, signingKey(), "", nil)},
+		{"forged: another key under the right id", reclaim(t, good, otherKey(), kid, nil)},
+		{"another environment's", elsewhere.bearer(t, zoe, "")},
+		{"another environment's of another client", reclaim(t, good, otherKey(), keyID(t, otherKey()), map[string]any{"client_id": "client_02OTHER"})},
+		{"expired", own(map[string]any{"exp": now - 11})},
+		{"not valid yet", own(map[string]any{"nbf": now + 11})},
+		{"no expiry", own(map[string]any{"exp": nil})},
+		{"no user", own(map[string]any{"sub": nil})},
+		{"another client's", own(map[string]any{"client_id": "client_02OTHER"})},
+		{"for nobody in particular", own(map[string]any{"client_id": nil, "aud": nil})},
+		{"another client's for this audience", own(map[string]any{"client_id": "client_02OTHER", "aud": clientID})},
+		{"ID token of an application", own(map[string]any{"client_id": nil, "aud": "client_01APP"})},
+		{"roles of another type", own(map[string]any{"roles": "admin"})},
+
+		{"Connect: another audience", connect(map[string]any{"aud": "https://other.example.com"})},
+		{"Connect: no audience", connect(map[string]any{"aud": nil})},
+		{"Connect: ID token", connect(map[string]any{"aud": "client_01APP", "client_id": nil})},
+		{"Connect: another issuer", connect(map[string]any{"iss": "https://auth.example.com.evil.example"})},
+		{"Connect: no issuer", connect(map[string]any{"iss": nil})},
+		{"Connect: signed with the environment's key", own(map[string]any{"iss": connectIssuer, "aud": resource, "client_id": "client_01APP"})},
+		{"Connect: this client's id", connect(map[string]any{"client_id": clientID})},
+		{"Connect: expired", connect(map[string]any{"exp": now - 11})},
+		{"Connect: not valid yet", connect(map[string]any{"nbf": now + 11})},
+		{"Connect's key for a session's token", reclaim(t, good, otherKey(), "another", nil)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 { // what was refused is not remembered
+				w.wantNoBearer(t, tt.raw, session.ErrBad)
+			}
+		})
+	}
+}
+
+func unsignedToken(t testing.TB, raw string) string {
+	t.Helper()
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","kid":"` + keyID(t, signingKey()) + `"}`))
+	return header + "." + strings.Split(raw, ".")[1] + "."
+}
+
+// hmacToken has a token's claims signed with the text of the public key.
+func hmacToken(t testing.TB, raw, kid string) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(signingKey().Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: secret, KeyID: kid}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(claims(t, raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compact
+}
+
+// Strangers can send a token of another issuer: no mistake of the operator's.
+func TestVerifyBearerIssuer(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *options) {
+		withBearer(t)(o)
+		o.session.Bearer.Issuers = []string{"https://api.workos.com"}
+	})
+	raw := w.bearer(t, zoe, "")
+	w.wantNoBearer(t, raw, session.ErrBad)
+	w.wantBearer(t, reclaim(t, raw, signingKey(), keyID(t, signingKey()), map[string]any{"iss": "https://api.workos.com"}))
+}
+
+func TestVerifyBearerIsOff(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *options) {
+		withBearer(t)(o)
+		o.session.Bearer = nil
+	})
+	raw := w.bearer(t, zoe, "")
+	w.wantNoBearer(t, raw, session.ErrBad)
+	w.wantNoBearer(t, reclaim(t, raw, otherKey(), "another", map[string]any{"iss": connectIssuer, "aud": resource}), session.ErrBad)
+}
+
+func TestVerifyBearerAccessTokenOnDemand(t *testing.T) {
+	t.Parallel()
+	for _, keep := range []bool{false, true} {
+		w := start(t, func(o *options) {
+			withBearer(t)(o)
+			o.session.KeepAccessToken = keep
+		})
+		raw := w.bearer(t, zoe, "")
+		if got := w.wantBearer(t, raw).AccessToken; (got == raw) != keep || !keep && got != "" {
+			t.Errorf("got access token %.10q, want it kept: %t", got, keep)
+		}
+	}
+}
+
+// A token is verified once, until it expires.
+func TestBearerRemembered(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	raw := w.bearer(t, zoe, "")
+	first := w.wantBearer(t, raw)
+	w.Bearer.Keys = &token.KeySet{URL: "http://127.0.0.1:0/", Now: w.clock.Now}
+	w.clock.advance(5*time.Minute - time.Second)
+	if again := w.wantBearer(t, raw); again != first {
+		t.Errorf("got %+v, want the remembered %+v", again, first)
+	}
+	w.clock.advance(time.Second)
+	w.wantNoBearer(t, raw, session.ErrUnavailable) // it is looked at again, without a key
+}
+
+func TestBearerExpires(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	raw := w.bearer(t, zoe, "")
+	w.wantBearer(t, raw)
+	w.clock.advance(5*time.Minute + 10*time.Second)
+	w.wantBearer(t, raw)
+	w.clock.advance(time.Second)
+	w.wantNoBearer(t, raw, session.ErrBad)
+}
+
+// What ends a session ends its tokens, remembered or not, and what it has to be
+// refreshed for as well: nobody here can refresh a bearer token.
+func TestBearerRevoked(t *testing.T) {
+	t.Parallel()
+	for name, revoke := range map[string]func(session.Identity) session.Revocation{
+		"session": func(id session.Identity) session.Revocation {
+			return session.Revocation{Subject: id.Subject, SessionID: id.SessionID}
+		},
+		"membership": func(id session.Identity) session.Revocation {
+			return session.Revocation{Subject: id.Subject, OrganizationID: acmeID}
+		},
+		"roles changed": func(id session.Identity) session.Revocation {
+			return session.Revocation{Subject: id.Subject, OrganizationID: acmeID, Refresh: true}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, withBearer(t))
+			remembered, other := w.bearer(t, sam, acmeID), w.bearer(t, sam, globexID)
+			id := w.wantBearer(t, remembered)
+			w.wantBearer(t, other)
+			unseen := reclaim(t, remembered, signingKey(), keyID(t, signingKey()), map[string]any{"jti": "another"})
+			w.clock.advance(time.Minute)
+			r := revoke(*id)
+			r.At = w.clock.Now()
+			if err := w.Revoke(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			w.wantNoBearer(t, remembered, session.ErrEnded)
+			w.wantNoBearer(t, unseen, session.ErrEnded)
+			w.wantBearer(t, other)
+			w.authKit.wantAsked(t, 0)
+		})
+	}
+}
+
+// A cookie is no token, and a token no cookie, whatever is remembered.
+func TestBearerAndCookieApart(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	sealed := w.signIn(t, zoe, "")
+	raw := w.open(t, sealed).AccessToken
+	w.valid(t, sealed)
+	w.wantBearer(t, raw)
+	w.wantNoBearer(t, sealed, session.ErrBad)
+	w.refused(t, raw, session.ErrBad)
+}
+
+func TestBearerKeySetDown(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	w.authKit.answer(keySet, status(http.StatusInternalServerError, ""))
+	w.wantNoBearer(t, w.bearer(t, zoe, ""), session.ErrUnavailable)
+}
+
+// What strangers send as bearer tokens doesn't keep a sealed session from its key.
+func TestBearerCooldownIsItsOwn(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	w.authKit.answer(keySet, status(http.StatusOK, anotherSet(t)))
+	sealed := w.signIn(t, zoe, "")
+	raw := w.open(t, sealed).AccessToken
+	for _, kid := range []string{"unknown", "another unknown"} {
+		w.wantNoBearer(t, reclaim(t, raw, otherKey(), kid, nil), session.ErrBad)
+	}
+	w.authKit.answer(keySet, nil)          // AuthKit's new key is there now
+	w.wantNoBearer(t, raw, session.ErrBad) // but not looked for
+	w.valid(t, sealed)
+	w.wantBearer(t, raw)
+	w.authKit.wantAsked(t, 0)
+}
+
+// A replica that wasn't there when a session was revoked, and one that didn't hear of
+// it, find out.
+func TestBearerRevokedOnEveryReplica(t *testing.T) {
+	t.Parallel()
+	r := startReplicas(t, withBearer(t))
+	r.clock.advance(time.Second) // everybody has listened for a while
+	raw := r.bearer(t, zoe, "")
+	id := r.wantBearer(t, raw)
+	r.clock.advance(time.Second)
+	r.board.mu.Lock()
+	listeners := r.board.listeners
+	r.board.listeners = nil
+	r.board.mu.Unlock()
+	if err := r.all[1].Revoke(t.Context(), session.Revocation{Subject: id.Subject, At: r.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	r.wantBearer(t, raw) // it was told, but didn't hear
+	listeners[0].missed(false)
+	r.wantNoBearer(t, raw, session.ErrEnded)
+	late := r.add(t, r.all[0].Config)
+	if _, err := late.VerifyBearer(t.Context(), raw); !errors.Is(err, session.ErrEnded) {
+		t.Errorf("got %v from a new replica, want ErrEnded", err)
+	}
+}
+
+func TestBearerGoesOnWithoutTheStore(t *testing.T) {
+	t.Parallel()
+	r := startReplicas(t, withBearer(t))
+	r.board.set(true, false, false)
+	r.wantBearer(t, r.bearer(t, zoe, ""))
+}
+
+func BenchmarkVerifyBearerRemembered(b *testing.B) {
+	w := start(b, withBearer(b))
+	raw := w.bearer(b, zoe, "")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.VerifyBearer(b.Context(), raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

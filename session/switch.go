@@ -1,0 +1,68 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// maxRounds is how many refreshes by others a switch lets pass before its own.
+const maxRounds = 8
+
+// Switch moves the request's session to another organization of its user's by a
+// refresh, and returns it sealed anew; older cookies lead to it from now on. Where it
+// is there already, it is returned as it is. A refresh that is under way is waited
+// for, and what it brings is moved. The access token may have expired.
+//
+// The error is ErrNone, ErrBad, ErrEnded, ErrSuperseded, ErrMisconfigured, or one after
+// which the session goes on in its present organization: *StepRequired with AuthKit's
+// code (a step of the user's, or organization_membership_not_found and the like) and
+// ErrUnavailable (*Outage).
+func (m *Manager) Switch(ctx context.Context, request http.Header, organizationID string) (sealed string, id Identity, err error) {
+	sealed, err = m.pick(request)
+	if err != nil {
+		return "", Identity{}, err
+	}
+	if _, _, err = m.arrive(ctx, sealed); err != nil {
+		return "", Identity{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, askerWait, errors.New("the switch takes too long"))
+	defer cancel()
+	landed := false // sealed is what came of the switch, whatever somebody else made of that since
+	for range maxRounds {
+		r, id, err := m.stand(ctx, sealed, !landed)
+		switch {
+		case err != nil:
+			return "", Identity{}, err
+		case id.OrganizationID == organizationID:
+			return r.sealed, id, nil
+		case landed:
+			return "", Identity{}, &Outage{Refused: true, Err: errors.New("AuthKit answered a switch with a session of another organization")}
+		}
+		r.organizationID = organizationID
+		f, err := m.land(ctx, r, askerWait)
+		if err != nil {
+			return "", Identity{}, err
+		}
+		sealed, landed = f.sealed, f.here && f.organizationID == organizationID
+	}
+	return "", Identity{}, &Outage{RetryAfter: backOff, Err: errors.New("the session changes all the time")}
+}
+
+// stand returns a session, or with follow what it became, and whose it is: valid, or
+// good for a refresh.
+func (m *Manager) stand(ctx context.Context, sealed string, follow bool) (renewal, Identity, error) {
+	o, err := m.open(sealed)
+	if err != nil {
+		return renewal{}, Identity{}, err
+	}
+	p := m.look(ctx, o, false)
+	if follow && p.current != "" {
+		return m.stand(ctx, p.current, false)
+	}
+	v, claims, err := m.assess(ctx, o, p)
+	if err != nil && !errors.Is(err, errDue) {
+		return renewal{}, Identity{}, err
+	}
+	return renewal{opened: o, claims: claims}, v.Identity, nil
+}
