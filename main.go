@@ -20,11 +20,12 @@ const usage = `authkit-forward-auth: sign-in with WorkOS AuthKit for any app beh
   serve        run the service (what happens without a subcommand); see docs/configuration.md
   demo         emulator, service, gateway and a protected page on this machine
   emulator     an in-memory AuthKit for development and tests
+  policy       try a policy file: what becomes of a request and why, its own tests, its JSON Schema
   config       print the effective configuration, without secrets; exit 1 on a problem
   healthcheck  ask a running service for /healthz; exit 1 unless it is well
   version      print the version
 
-demo, emulator and healthcheck have flags: try -h.
+demo, emulator, policy and healthcheck have flags: try -h.
 `
 
 func main() {
@@ -33,6 +34,8 @@ func main() {
 	err := run(ctx, os.Args[1:], env.ToMap(os.Environ()), os.Stdout, os.Stderr)
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errNotAllowed):
+		os.Exit(2)
 	default:
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -55,6 +58,8 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return runDemo(ctx, args, stdout, stderr)
 	case "emulator":
 		return runEmulator(ctx, args, stdout, stderr)
+	case "policy":
+		return runPolicy(args, environ, stdout, stderr)
 	case "config":
 		return printConfig(environ, stdout)
 	case "healthcheck":

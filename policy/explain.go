@@ -1,0 +1,155 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+// Answer is what becomes of a request.
+type Answer string
+
+// The answers. A tested policy expects one of these words.
+const (
+	Allowed         Answer = "allowed"
+	SignIn          Answer = "sign_in"    // nobody is signed in: to sign-in, or 401
+	NeedsCredential Answer = "credential" // 401 without sign-in: the rule wants a token or a key
+	StepUp          Answer = "step_up"    // a fresh sign-in is needed (max_auth_age)
+	Denied          Answer = "denied"     // 403
+	Ambiguous       Answer = "ambiguous"  // the request can be read in two ways, and that matters
+	WrongHost       Answer = "wrong_host" // no rule is about the host
+)
+
+// Caller is who makes a request.
+type Caller struct {
+	Credential Credential        // what the request brings
+	Identity   *session.Identity // whose that is; nil: nobody's
+}
+
+// Explanation says what a policy makes of a request, and why.
+type Explanation struct {
+	Steps       []Step // the rules that were looked at, the last one decides
+	Rule        *Rule  // that decides; nil with Ambiguous and WrongHost
+	Preflight   bool   // it is a CORS preflight, which the rule lets through
+	Answer      Answer
+	Requirement string // that isn't met, as the decision log has it
+	Why         string // in words
+}
+
+// Step is one rule of an Explanation.
+type Step struct {
+	Rule    *Rule
+	Matches bool
+	Why     string // in words
+}
+
+// Explain answers as the service does, by the same Match and Check, and says why. It
+// knows nothing of ALLOW_PREFLIGHT, of the requirements of a verify URL's query, nor
+// of the hosts that the session cookie reaches.
+func (p *Policy) Explain(r Request, by Caller, now time.Time) Explanation {
+	e := p.answer(r, by, now)
+	if e.Preflight {
+		r.Method = r.Preflight // the rule is that of the request to come
+	}
+	for _, rule := range p.Rules() {
+		why := p.mismatch(rule, r)
+		e.Steps = append(e.Steps, Step{Rule: rule, Matches: why == "", Why: rule.words(why)})
+		if rule == e.Rule {
+			return e
+		}
+	}
+	if e.Rule != nil {
+		e.Steps = append(e.Steps, Step{Rule: e.Rule, Matches: true, Why: "no rule matches"})
+	}
+	return e
+}
+
+// words says what a mismatch means.
+func (r *Rule) words(m mismatch) string {
+	switch m {
+	case "":
+		return "matches"
+	case otherHost:
+		return "is for other hosts: " + some(r.hosts)
+	case otherPath:
+		var paths []string
+		for _, p := range r.paths {
+			paths = append(paths, p.text)
+		}
+		return "is for other paths: " + some(paths)
+	case otherMethod:
+		return "is for other methods: " + some(r.methods)
+	case notExempt:
+		return "is public, which a request that can be read in two ways never is"
+	case oneReading:
+		return "matches in one of the two readings of the encoded slash"
+	case unread:
+		return "has paths, and the path can be read in two ways"
+	}
+	return string(m)
+}
+
+// some shows the first values of a list.
+func some(list []string) string {
+	const most = 4
+	if len(list) > most {
+		return strings.Join(list[:most], ", ") + ", …"
+	}
+	return strings.Join(list, ", ")
+}
+
+// answer is an Explanation without its steps.
+func (p *Policy) answer(r Request, by Caller, now time.Time) Explanation {
+	if !p.Names(r.Host) {
+		return Explanation{Answer: WrongHost, Why: "no rule is about this host"}
+	}
+	m := p.Match(r)
+	if m.Err != nil {
+		return Explanation{Answer: Ambiguous, Why: strings.TrimPrefix(m.Err.Error(), "policy: ambiguous request: ")}
+	}
+	e := Explanation{Rule: m.Rule}
+	switch {
+	case m.Rule.Access == Nobody:
+		e.Answer, e.Requirement, e.Why = Denied, string(Nobody), "the rule lets nobody in"
+	case m.Preflight:
+		e.Answer, e.Preflight, e.Why = Allowed, true, "the rule lets CORS preflights through"
+	case m.Rule.Access == Public:
+		e.Answer, e.Why = Allowed, "the rule is public"
+	case by.Identity == nil || !slices.Contains(m.Rule.Credentials, by.Credential):
+		e.refuse(by)
+	default:
+		e.judge(by, now)
+	}
+	return e
+}
+
+// refuse answers somebody without a credential that the rule accepts.
+func (e *Explanation) refuse(by Caller) {
+	e.Answer, e.Why = NeedsCredential, "there is no credential, and the rule accepts no sign-in"
+	if slices.Contains(e.Rule.Credentials, Cookie) {
+		e.Answer, e.Why = SignIn, "nobody is signed in"
+	}
+	if by.Identity != nil {
+		e.Why = fmt.Sprintf("the rule does not accept the credential %s", by.Credential)
+	}
+}
+
+// judge answers somebody with one.
+func (e *Explanation) judge(by Caller, now time.Time) {
+	unmet := e.Rule.Require.Check(by.Identity, now)
+	switch {
+	case unmet == nil && e.Rule.Require.None():
+		e.Answer, e.Why = Allowed, "the credential is accepted, and nothing else is required"
+		return
+	case unmet == nil:
+		e.Answer, e.Why = Allowed, "the requirements are met"
+		return
+	}
+	e.Answer, e.Requirement, e.Why = Denied, unmet.Requirement, "not met: "+unmet.Requirement
+	if unmet.Requirement == MaxAuthAge && by.Credential != APIKey { // a key has no sign-in
+		e.Answer = StepUp
+	}
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+const policyUsage = `authkit-forward-auth policy: try a policy file, see docs/policy.md
+
+  check   say what becomes of a request, and why; exit 2 unless it is allowed
+  test    read the file and run its own tests; exit 1 on a problem
+  schema  print the JSON Schema of policy files, for editors
+
+check and test have flags: try -h.
+`
+
+// maxClaimsFile is more than an access token can hold.
+const maxClaimsFile = 1 << 20
+
+// errNotAllowed is the error of a check whose answer, already printed, is anything but
+// allowed. The exit code tells it from a check that failed.
+var errNotAllowed = errors.New("policy check: not allowed")
+
+// runPolicy runs one of the commands about policy files.
+func runPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) error {
+	command := ""
+	if len(args) > 0 {
+		command, args = args[0], args[1:]
+	}
+	switch command {
+	case "check":
+		return checkPolicy(args, environ, stdout, stderr)
+	case "test":
+		return testPolicy(args, environ, stdout, stderr)
+	case "schema":
+		if len(args) > 0 {
+			return fmt.Errorf("policy schema: unknown argument %q: it takes none", args[0])
+		}
+		_, err := stdout.Write(policy.Schema())
+		return err
+	case "help", "-h", "--help":
+		_, err := io.WriteString(stdout, policyUsage)
+		return err
+	case "":
+		return fmt.Errorf("policy: which one?\n\n%s", policyUsage)
+	}
+	return fmt.Errorf("policy: unknown command %q\n\n%s", command, policyUsage)
+}
+
+// checkPolicy says what a policy makes of one request.
+func checkPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("policy check", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	file := policyFlag(flags, environ)
+	host := flags.String("host", "", "`host` of the request, such as app.example.com (required)")
+	path := flags.String("path", "", "its `path` as the client sends it, such as /admin (required)")
+	method := flags.String("method", "GET", "its method")
+	preflight := flags.String("preflight", "", "it is a CORS preflight for this `method`; then -method is OPTIONS")
+	credential := flags.String("credential", "cookie", "what it brings: cookie, bearer or api_key")
+	claims := flags.String("claims", "", "JSON `file` with the claims of an access token, and \"email\"; without one nobody is signed in")
+	if err := parseFlags(flags, args); err != nil {
+		return err
+	}
+	if *preflight != "" {
+		*method = "OPTIONS"
+	}
+	request, err := policy.NewRequest(*method, *host, *path, *preflight)
+	if err != nil {
+		return fmt.Errorf("policy check: %w", err)
+	}
+	by := policy.Caller{Credential: policy.Credential(*credential)}
+	if !slices.Contains([]policy.Credential{policy.Cookie, policy.Bearer, policy.APIKey}, by.Credential) {
+		return fmt.Errorf("policy check: -credential %q: must be cookie, bearer or api_key", *credential)
+	}
+	p, err := readPolicy(*file)
+	if err != nil {
+		return err
+	}
+	if *claims != "" {
+		identity, unread, err := readClaims(*claims)
+		if err != nil {
+			return fmt.Errorf("policy check: -claims: %w", err)
+		}
+		by.Identity = identity
+		if len(unread) > 0 {
+			fmt.Fprintf(stdout, "claims that no policy looks at: %s\n\n", strings.Join(unread, ", "))
+		}
+	}
+	return printExplanation(stdout, request, p.Explain(request, by, time.Now()))
+}
+
+// testPolicy reads a policy, which runs its own tests.
+func testPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("policy test", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	file := policyFlag(flags, environ)
+	if err := parseFlags(flags, args); err != nil {
+		return err
+	}
+	p, err := readPolicy(*file)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%d rules, %d tests: ok\n", len(p.Rules()), p.Tests())
+	return err
+}
+
+func policyFlag(flags *flag.FlagSet, environ map[string]string) *string {
+	return flags.String("policy", environ["POLICY_FILE"], "policy `file`, as POLICY_FILE")
+}
+
+func parseFlags(flags *flag.FlagSet, args []string) error {
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%s: unknown argument %q: try -h", flags.Name(), flags.Arg(0))
+	}
+	return nil
+}
+
+func readPolicy(path string) (*policy.Policy, error) {
+	if path == "" {
+		return nil, errors.New("policy: which file? Set -policy or POLICY_FILE")
+	}
+	f := policy.File{Path: path}
+	if err := f.Load(); err != nil {
+		return nil, err
+	}
+	return f.Current(), nil
+}
+
+// printExplanation prints it. Its error says that the request isn't allowed.
+func printExplanation(stdout io.Writer, r policy.Request, e policy.Explanation) error {
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s %s%s\n\n", r.Method, r.Host, r.Path)
+	for _, step := range e.Steps {
+		line := "-"
+		if step.Rule.Line > 0 {
+			line = fmt.Sprintf("line %d", step.Rule.Line)
+		}
+		fmt.Fprintf(w, "  %s\t%q\t%s\n", line, step.Rule.Name, step.Why)
+	}
+	if len(e.Steps) > 0 {
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%s: %s\n", e.Answer, e.Why)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if e.Answer != policy.Allowed {
+		return errNotAllowed
+	}
+	return nil
+}
+
+// readClaims reads the claims of an access token, and which of them are of no
+// account. One of another JSON type than AuthKit's own is an error, as it is in a token.
+func readClaims(path string) (*session.Identity, []string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxClaimsFile+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(text) > maxClaimsFile {
+		return nil, nil, fmt.Errorf("%s has more than %d MB", path, maxClaimsFile>>20)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil || members == nil {
+		return nil, nil, fmt.Errorf("%s is not one JSON object with different names", path)
+	}
+	id := &session.Identity{}
+	var act struct {
+		Subject string `json:"sub"`
+	}
+	var authTime *jwt.NumericDate
+	for name, into := range map[string]any{
+		"sub": &id.Subject, "email": &id.Email, "org_id": &id.OrganizationID, "role": &id.Role, "roles": &id.Roles,
+		"permissions": &id.Permissions, "entitlements": &id.Entitlements, "feature_flags": &id.FeatureFlags,
+		"act": &act, "auth_time": &authTime,
+	} {
+		if value, ok := members[name]; ok {
+			if err := json.Unmarshal(value, into); err != nil {
+				return nil, nil, fmt.Errorf("%s: %q has another JSON type than in an access token", path, name)
+			}
+			delete(members, name)
+		}
+	}
+	id.Impersonator, id.AuthTime = act.Subject, authTime.Time()
+	return id, slices.Sorted(maps.Keys(members)), nil
+}
