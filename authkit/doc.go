@@ -1,5 +1,6 @@
 // Package authkit speaks AuthKit's HTTP API: the hosted sign-in's URL, the code
-// exchange, the choice of an organization, the refresh, the logout URL.
+// exchange, the choice of an organization, the refresh, the logout URL; whether a
+// customer's API key is valid; a user's organizations.
 //
 // workos-go builds the requests and URLs. Its result and error types lose what
 // this service needs (nulls, unknown fields, a refresh's user, error codes,
@@ -25,9 +26,13 @@
 // they are; ExchangeCode and SelectOrganization return an *Error that wraps one
 // and carries the organizations to choose from.
 //
-// A request is sent once: nothing here, nor in the transport below, sends a code
-// or a refresh token a second time. No error holds a code, a token or a URL.
+// ValidateAPIKey and Organizations know an answer that they understand, and a
+// *session.Outage for all else: Refused for 3xx, 4xx but 408 and 429, and an API key
+// of a kind that this version doesn't know.
 //
-// This package verifies no access token (session/token does), seals nothing, and
-// doesn't limit how many calls are in flight.
+// A request is sent once: nothing here, nor in the transport below, sends a code
+// or a refresh token a second time. No error holds a code, a token, a key or a URL.
+//
+// This package verifies no access token (session/token does), seals nothing,
+// remembers nothing, and doesn't limit how many calls are made (session and apikey do).
 package authkit

@@ -1,0 +1,79 @@
+package apikey
+
+import (
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+const (
+	remembered = time.Minute // an answer of WorkOS's
+	knownFor   = time.Hour   // that a key was valid
+	maxKeys    = 50_000      // of each kind
+)
+
+// valid is a key that WorkOS held for valid. It is not changed once made.
+type valid struct {
+	identity session.Identity
+	id       string    // the key's
+	since    time.Time // when WorkOS was asked
+}
+
+// memory is what this process knows of keys. It goes by the times in it; the caches'
+// own only make room.
+type memory struct {
+	good  *otter.Cache[hash, *valid]
+	bad   *otter.Cache[hash, time.Time] // refused then
+	knows *otter.Cache[hash, time.Time] // valid then
+}
+
+func newMemory() *memory {
+	return &memory{
+		good: otter.Must(&otter.Options[hash, *valid]{
+			MaximumSize: maxKeys, ExpiryCalculator: otter.ExpiryWriting[hash, *valid](remembered),
+		}),
+		bad:   newTimes(remembered),
+		knows: newTimes(knownFor),
+	}
+}
+
+func newTimes(ttl time.Duration) *otter.Cache[hash, time.Time] {
+	return otter.Must(&otter.Options[hash, time.Time]{
+		MaximumSize: maxKeys, ExpiryCalculator: otter.ExpiryWriting[hash, time.Time](ttl),
+	})
+}
+
+func (m *memory) valid(h hash, now time.Time) *valid {
+	good, ok := m.good.GetIfPresent(h)
+	if !ok || now.Sub(good.since) >= remembered {
+		return nil
+	}
+	return good
+}
+
+func (m *memory) refused(h hash, now time.Time) bool {
+	at, ok := m.bad.GetIfPresent(h)
+	return ok && now.Sub(at) < remembered
+}
+
+func (m *memory) known(h hash, now time.Time) bool {
+	at, ok := m.knows.GetIfPresent(h)
+	return ok && now.Sub(at) < knownFor
+}
+
+func (m *memory) accept(h hash, good *valid) {
+	m.bad.Invalidate(h)
+	m.good.Set(h, good)
+	m.knows.Set(h, good.since)
+}
+
+func (m *memory) refuse(h hash, now time.Time) {
+	m.good.Invalidate(h)
+	m.knows.Invalidate(h)
+	m.bad.Set(h, now)
+}
+
+// forget has a key validated before its next use.
+func (m *memory) forget(h hash) { m.good.Invalidate(h) }
