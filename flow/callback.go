@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
@@ -47,7 +46,8 @@ func (f *Flow) callback(w http.ResponseWriter, r *http.Request) {
 // (login CSRF), or the sign-in began at AuthKit (impersonation, a bookmark).
 func (f *Flow) distrust(w http.ResponseWriter, r *http.Request, s state, opened bool) {
 	if opened {
-		if _, err := f.Sessions.Verify(r.Context(), r.Header, false); err == nil {
+		v, err := f.Sessions.Verify(r.Context(), r.Header, false)
+		if err == nil && recent(v.Identity.AuthTime, s.MaxAge, s.Issued) {
 			f.arrive(w, r, s)
 			return
 		}
@@ -65,20 +65,15 @@ func (f *Flow) distrust(w http.ResponseWriter, r *http.Request, s state, opened 
 	}
 	t.Attempt-- // this one did not end in a session
 	t.Restarted = true
-	f.restart(w, r, t, s.ReturnURL, s.OrganizationID)
+	f.restart(w, r, t, s)
 }
 
-// restart begins the sign-in anew, and leaves word of it.
-func (f *Flow) restart(w http.ResponseWriter, r *http.Request, t trail, returnURL, organizationID string) {
+// restart begins a state's sign-in anew, and leaves word of it.
+func (f *Flow) restart(w http.ResponseWriter, r *http.Request, t trail, s state) {
 	f.setTrail(w, r, t)
-	query := url.Values{"trail": {f.sealTrails(t)}}
-	if returnURL != "" {
-		query.Set("rd", returnURL)
-	}
-	if organizationID != "" {
-		query.Set("organization_id", organizationID)
-	}
-	redirect(w, f.Site.Endpoint(site.Login)+"?"+query.Encode())
+	redirect(w, f.endpointURL(site.Login, map[string]string{
+		"trail": f.sealTrails(t), "rd": s.ReturnURL, "organization_id": s.OrganizationID, "max_age": seconds(s.MaxAge),
+	}))
 }
 
 // finish turns an authenticate response into a session, or into the way on.
@@ -92,13 +87,10 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request, s state, sealedSta
 		f.fail(w, r, s, err)
 		return
 	}
-	lines, err := f.Sessions.Cookie.SetLines(sealed, r.Header)
-	if err != nil {
+	if err := f.setSession(w, r, sealed); err != nil {
 		f.fail(w, r, s, err)
 		return
 	}
-	addLines(w, lines)
-	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
 	f.Log.Info().Str("event", "sign_in").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).
 		Str("organization", id.OrganizationID).Str("impersonator", id.Impersonator).Msg("signed in")
 	f.arrive(w, r, s)
@@ -107,11 +99,7 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request, s state, sealedSta
 // arrive sends a signed-in browser to where it wanted to go.
 func (f *Flow) arrive(w http.ResponseWriter, r *http.Request, s state) {
 	f.setTrail(w, r, f.trailOf(s))
-	if destination := f.destination(s.ReturnURL); destination != "" {
-		redirect(w, destination)
-		return
-	}
-	show(w, r, f.signedInPage())
+	f.goOn(w, r, s.ReturnURL)
 }
 
 // unfinished handles what AuthKit answers instead of a session.
@@ -124,7 +112,8 @@ func (f *Flow) unfinished(w http.ResponseWriter, r *http.Request, s state, seale
 	var step *session.StepRequired
 	if errors.As(err, &step) && s.Attempt < maxAttempts {
 		f.Log.Info().Str("event", "sign_in").Str("code", step.Code).Msg("AuthKit asks for a step")
-		f.restart(w, r, f.trailOf(s), s.ReturnURL, cmp.Or(step.OrganizationID, s.OrganizationID))
+		s.OrganizationID = cmp.Or(step.OrganizationID, s.OrganizationID)
+		f.restart(w, r, f.trailOf(s), s)
 		return
 	}
 	f.fail(w, r, s, err)

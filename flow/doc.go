@@ -4,11 +4,19 @@
 //	/sign-up       the same, at AuthKit's sign-up screen
 //	/callback      state checked, code exchanged, session sealed -> 303 to rd
 //	/logout        session ended and cookies cleared -> 303 AuthKit's logout
+//	/switch        session moved to organization_id, sealed -> 303 to rd
+//
+// /login and /sign-up pass organization_id, login_hint, invitation_token, prompt and
+// max_age (seconds) on to AuthKit. A switch that a sign-in would mend (no session,
+// single sign-on, a second factor) goes to /login with organization_id and rd.
+// /logout and /switch change a session only where the user means it: another site's
+// link leads to a page with a button.
 //
 // A callback that can't be trusted or has come too late exchanges no code: it
 // goes on where a session is there, else begins the sign-in once more, and then
 // says what is wrong. A browser that comes back to /login for the same page a
-// third time within a minute each gets a page that names the cause.
+// third time within a minute each gets a page that names the cause. No sign-in and
+// no switch leads to an endpoint of the flow.
 //
 // URLs come from the redirect URI alone; no forwarded header is read. Who may
 // enter is not decided here.

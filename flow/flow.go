@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -64,6 +65,8 @@ func (f *Flow) Routes(r chi.Router) {
 	r.Post(f.Site.Callback(), f.selectOrganization)
 	r.Get(prefix+site.Logout, f.askLogout)
 	r.Post(prefix+site.Logout, f.logout)
+	r.Get(prefix+site.Switch, f.askSwitch)
+	r.Post(prefix+site.Switch, f.switchByButton)
 }
 
 // cookie is one of the flow's own cookies. They reach the flow's endpoints only.
@@ -82,6 +85,28 @@ func addLines(w http.ResponseWriter, lines []string) {
 	for _, line := range lines {
 		w.Header().Add("Set-Cookie", line)
 	}
+}
+
+// setSession gives the browser its sealed session. The error is session.ErrTooLarge.
+func (f *Flow) setSession(w http.ResponseWriter, r *http.Request, sealed string) error {
+	lines, err := f.Sessions.Cookie.SetLines(sealed, r.Header)
+	if err != nil {
+		return err
+	}
+	addLines(w, lines)
+	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
+	return nil
+}
+
+// endpointURL is the absolute URL of an endpoint with those options that aren't empty.
+func (f *Flow) endpointURL(name string, options map[string]string) string {
+	query := url.Values{}
+	for option, value := range options {
+		if value != "" {
+			query.Set(option, value)
+		}
+	}
+	return f.Site.Endpoint(name) + "?" + query.Encode()
 }
 
 // redirect sends the browser elsewhere, by GET whatever it asked with.
@@ -106,11 +131,29 @@ func prefetch(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 
+// deliberate tells whether the user came here by a link on the site or by typing
+// the address. A GET that changes the session acts on nothing else, such as another
+// site's image or link.
+func deliberate(r *http.Request) bool {
+	from := r.Header.Get("Sec-Fetch-Site")
+	own := from == "none" || from == "same-origin" || from == "same-site"
+	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && own && !prefetch(r)
+}
+
+// goOn sends a signed-in browser to its return URL or to the default.
+func (f *Flow) goOn(w http.ResponseWriter, r *http.Request, returnURL string) {
+	if destination := f.destination(returnURL); destination != "" {
+		redirect(w, destination)
+		return
+	}
+	show(w, r, f.signedInPage())
+}
+
 // destination is where a sign-in leads when it has no return URL of its own;
 // empty where only the signed-in page is left.
 func (f *Flow) destination(returnURL string) string {
-	if url, ok := f.Site.ReturnURL(returnURL); ok {
-		return url
+	if checked, ok := f.Site.ReturnURL(returnURL); ok {
+		return checked
 	}
 	if f.DefaultReturn != "" {
 		return f.DefaultReturn

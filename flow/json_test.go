@@ -19,6 +19,8 @@ func TestJSONClients(t *testing.T) {
 		{"an error of AuthKit's", app + "/_auth/callback?error=access_denied", nil, 400, "cancelled or access was denied", login},
 		{"a prefetch", login, []string{"Sec-Purpose: prefetch"}, 403, "acts when it is visited", ""},
 		{"sign-out", app + "/_auth/logout", []string{"Sec-Fetch-Mode: cors", "Cookie: wos-session=x"}, 200, "This ends your session", ""},
+		{"a switch", switchTo + globex, []string{"Sec-Fetch-Mode: cors"}, 200, "the organization org_01JBGJ09TQM83XSSSS6YS3C4DW", ""},
+		{"a switch to nowhere", switchTo, nil, 400, "organization_id", ""},
 		{"sign-out without a session", app + "/_auth/logout", nil, 200, "no session in this browser", login},
 	}
 	for _, tt := range tests {

@@ -2,6 +2,8 @@ package flow
 
 import (
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 )
@@ -30,14 +32,13 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request, screen string) {
 	if query.Get("prompt") != "" { // a person asks for it, no gateway does
 		t.Attempt = 1
 	}
+	age := maxAge(query.Get("max_age"))
 	if t.Attempt > maxAttempts {
-		f.clearTrail(w, r)
-		cause := f.loopCause(r)
-		f.Log.Warn().Str("event", "sign_in").Str("cause", cause).Msg("sign-in loop stopped")
-		show(w, r, f.loopPage(destination, cause))
+		f.stopLoop(w, r, destination, age)
 		return
 	}
-	s := newState(returnURL, option(query.Get("organization_id")), t, f.Now())
+	s := newState(returnURL, t, f.Now())
+	s.OrganizationID, s.MaxAge = option(query.Get("organization_id")), age
 	sealed, err := f.sealState(w, r, s)
 	if err != nil {
 		f.fail(w, r, s, err)
@@ -49,6 +50,7 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request, screen string) {
 		LoginHint:       option(query.Get("login_hint")),
 		InvitationToken: option(query.Get("invitation_token")),
 		Prompt:          option(query.Get("prompt")),
+		MaxAge:          s.MaxAge,
 	})
 	if err != nil {
 		f.fail(w, r, s, err)
@@ -64,9 +66,41 @@ func option(value string) string {
 	return value
 }
 
+// maxAge reads how many seconds old a sign-in may be. Anything but a whole number
+// below 2^31 asks for nothing.
+func maxAge(value string) *time.Duration {
+	n, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return nil
+	}
+	age := time.Duration(n) * time.Second
+	return &age
+}
+
+// seconds is what maxAge reads; empty for nil.
+func seconds(age *time.Duration) string {
+	if age == nil {
+		return ""
+	}
+	return strconv.FormatInt(int64(*age/time.Second), 10)
+}
+
+// recent tells whether a sign-in was no older than maxAge at a moment. nil: any will do.
+func recent(signIn time.Time, maxAge *time.Duration, at time.Time) bool {
+	return maxAge == nil || !signIn.Before(at.Add(-*maxAge))
+}
+
+// stopLoop shows why the page is not reached.
+func (f *Flow) stopLoop(w http.ResponseWriter, r *http.Request, destination string, maxAge *time.Duration) {
+	f.clearTrail(w, r)
+	cause := f.loopCause(r, maxAge)
+	f.Log.Warn().Str("event", "sign_in").Str("cause", cause).Msg("sign-in loop stopped")
+	show(w, r, f.loopPage(destination, cause))
+}
+
 // loopCause says why the browser comes back to sign in again and again, as far
-// as this request shows it.
-func (f *Flow) loopCause(r *http.Request) string {
+// as this request shows it. maxAge is what this sign-in asks for.
+func (f *Flow) loopCause(r *http.Request, maxAge *time.Duration) string {
 	c := f.Sessions.Cookie
 	domain := "the host " + f.Site.FlowHost().Name
 	if c.Domain != "" {
@@ -80,8 +114,13 @@ func (f *Flow) loopCause(r *http.Request) string {
 		}
 		return cause + "."
 	}
-	if _, err := f.Sessions.Verify(r.Context(), r.Header, false); err != nil {
+	v, err := f.Sessions.Verify(r.Context(), r.Header, false)
+	if err != nil {
 		return set + " and the browser sent it back, but the session is refused: " + refusal(err) + "."
+	}
+	if !recent(v.Identity.AuthTime, maxAge, f.Now()) {
+		return set + " and it is good here, but the page wants a sign-in of at most " + seconds(maxAge) + " seconds ago: " +
+			"AuthKit did not report a new sign-in time (auth_time)."
 	}
 	return set + " and it is good here, but it does not arrive with the page's requests: " +
 		"the gateway must pass the Cookie header on, and the page's host must be under the cookie's domain (WORKOS_COOKIE_DOMAIN)."

@@ -23,7 +23,7 @@ func TestLoginGoesToAuthKit(t *testing.T) {
 		{"sign in", "login", map[string]string{
 			"client_id": "client_01", "redirect_uri": "https://app.example.com/_auth/callback", "response_type": "code",
 			"provider": "authkit", "screen_hint": "sign-in", "code_challenge_method": "S256",
-			"organization_id": "", "login_hint": "", "invitation_token": "", "prompt": "", "rd": "", "client_secret": "",
+			"organization_id": "", "login_hint": "", "invitation_token": "", "prompt": "", "max_age": "", "rd": "", "client_secret": "",
 		}},
 		{"sign up", "sign-up", map[string]string{
 			"client_id": "client_01", "redirect_uri": "https://app.example.com/_auth/callback", "response_type": "code",
@@ -33,8 +33,8 @@ func TestLoginGoesToAuthKit(t *testing.T) {
 			map[string]string{
 				"organization_id": "org_1", "login_hint": "a+b@example.com", "invitation_token": "inv 1", "prompt": "login", "rd": "",
 			}},
-		{"the same at sign-up", "sign-up?organization_id=org_1&login_hint=a&invitation_token=i&prompt=p", map[string]string{
-			"organization_id": "org_1", "login_hint": "a", "invitation_token": "i", "prompt": "p",
+		{"the same at sign-up", "sign-up?organization_id=org_1&login_hint=a&invitation_token=i&prompt=p&max_age=60", map[string]string{
+			"organization_id": "org_1", "login_hint": "a", "invitation_token": "i", "prompt": "p", "max_age": "60",
 		}},
 		{"the longest option", "login?login_hint=" + strings.Repeat("a", 512), map[string]string{"login_hint": strings.Repeat("a", 512)}},
 		{"an option that is too long", "login?login_hint=" + strings.Repeat("a", 513), map[string]string{"login_hint": ""}},
@@ -148,7 +148,10 @@ func TestPrefetchActsOnNothing(t *testing.T) {
 		b.visit(app+"/", paula)
 		before := w.authkit.Calls()
 		callback := b.begin(login+"?rd=/next", zoe)
-		for _, address := range []string{login + "?rd=/x", app + "/_auth/sign-up", app + "/_auth/logout", callback, app + "/_auth/callback?error=access_denied"} {
+		for _, address := range []string{
+			login + "?rd=/x", app + "/_auth/sign-up", app + "/_auth/logout", app + "/_auth/switch?organization_id=org_1",
+			callback, app + "/_auth/callback?error=access_denied",
+		} {
 			a := b.get(address, header)
 			if a.location() != "" || len(a.header["Set-Cookie"]) != 0 {
 				t.Errorf("%s, %s: got location %q and cookies %q", header, address, a.location(), a.header["Set-Cookie"])
@@ -183,6 +186,7 @@ func TestMethods(t *testing.T) {
 		{app + "/_auth/sign-up", []string{"POST", "PUT", "DELETE", "HEAD", "OPTIONS"}},
 		{callback, []string{"PUT", "DELETE", "HEAD", "OPTIONS"}},
 		{app + "/_auth/logout", []string{"PUT", "DELETE", "HEAD", "OPTIONS"}},
+		{app + "/_auth/switch?organization_id=org_1", []string{"PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"}},
 	}
 	for _, tt := range tests {
 		for _, method := range tt.methods {
@@ -215,6 +219,7 @@ func TestHostHeadersBuildNothing(t *testing.T) {
 		{"callback", b.choose(began.location(), paula), "https://app.example.com/page"},
 		{"callback without state", app + "/_auth/callback?code=c", "https://app.example.com/_auth/login?"},
 		{"sign-out", app + "/_auth/logout", w.hosted.String() + "/user_management/sessions/logout?"},
+		{"a switch", switchTo + globex, login + "?organization_id=" + globex},
 	}
 	for _, tt := range tests {
 		a := b.get(tt.address, evil...)

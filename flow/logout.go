@@ -1,20 +1,15 @@
 package flow
 
-import (
-	"net/http"
-)
+import "net/http"
 
-// askLogout signs out at once when the user came here by a link on the site or by
-// typing the address. Anything else, such as another site's image or link, only
-// gets a page with a button.
+// askLogout signs out at once where the user means it, else shows a page with a
+// button.
 func (f *Flow) askLogout(w http.ResponseWriter, r *http.Request) {
 	if !f.Sessions.Cookie.Present(r.Header) { // as after AuthKit's own logout, which comes back from another site
 		show(w, r, f.signedOutPage())
 		return
 	}
-	site := r.Header.Get("Sec-Fetch-Site")
-	own := site == "none" || site == "same-origin" || site == "same-site"
-	if r.Header.Get("Sec-Fetch-Mode") == "navigate" && own && !prefetch(r) {
+	if deliberate(r) {
 		f.signOut(w, r)
 		return
 	}

@@ -70,14 +70,14 @@ func TestSignOut(t *testing.T) {
 	}
 }
 
-// Another site's link or image, or an old browser: a page asks first, and its
-// button works.
-func TestSignOutAsks(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name    string
-		headers []string
-	}{
+type visit struct {
+	name    string
+	headers []string
+}
+
+// notMeant are visits that no user has to mean.
+func notMeant() []visit {
+	return []visit{
 		{"another site's link", []string{"Sec-Fetch-Site: cross-site"}},
 		{"another site's image", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"}},
 		{"the site's own image", []string{"Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"}},
@@ -88,7 +88,13 @@ func TestSignOutAsks(t *testing.T) {
 		{"nonsense", []string{"Sec-Fetch-Site: same-origin, none"}},
 		{"upper case", []string{"Sec-Fetch-Site: NONE"}},
 	}
-	for _, tt := range tests {
+}
+
+// Another site's link or image, or an old browser: a page asks first, and its
+// button works.
+func TestSignOutAsks(t *testing.T) {
+	t.Parallel()
+	for _, tt := range notMeant() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, settings{})
@@ -107,13 +113,14 @@ func TestSignOutAsks(t *testing.T) {
 	}
 }
 
-func TestSignOutNeedsAProtectedOrigin(t *testing.T) {
-	t.Parallel()
-	const at = "https://auth.example.com/logout"
-	tests := []struct {
-		name, origin string
-		acts         bool
-	}{
+type origin struct {
+	name, origin string
+	acts         bool
+}
+
+// origins are those of forms that come to the flow of ownHost.
+func origins() []origin {
+	return []origin{
 		{"the flow's own", "https://auth.example.com", true},
 		{"a protected host", "https://shop.example.com", true},
 		{"a protected host's other port", "https://shop.example.com:8443", true},
@@ -132,8 +139,13 @@ func TestSignOutNeedsAProtectedOrigin(t *testing.T) {
 		{"a backslash", `https://evil.example\.example.com`, false},
 		{"no scheme", "auth.example.com", false},
 	}
+}
+
+func TestSignOutNeedsAProtectedOrigin(t *testing.T) {
+	t.Parallel()
+	const at = "https://auth.example.com/logout"
 	w := newWorld(t, ownHost())
-	for _, tt := range tests {
+	for _, tt := range origins() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := w.browser(t)

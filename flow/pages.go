@@ -40,6 +40,54 @@ func (f *Flow) confirmLogoutPage() page.Page {
 	}
 }
 
+func noOrganizationPage() page.Page {
+	return page.Page{
+		Status: http.StatusBadRequest, Title: "Which organization?", Reason: "bad_request",
+		Text: "The address must name an organization's id (organization_id).",
+	}
+}
+
+func (f *Flow) confirmSwitchPage(m move) page.Page {
+	return page.Page{
+		Status: http.StatusOK, Title: "Switch organization?", Text: "This moves your session to the organization " + m.organizationID + ".",
+		Buttons: []page.Button{{Text: "Switch", Action: f.Site.Prefix() + site.Switch, Fields: m.options()}},
+	}
+}
+
+// noMemberPage answers a user who is signed in, and stays so.
+func (f *Flow) noMemberPage(m move) page.Page {
+	other := f.endpointURL(site.Login, map[string]string{"prompt": "login", "rd": m.returnURL})
+	return page.Page{
+		Status: http.StatusForbidden, Title: "You don't belong to that organization", Reason: "forbidden",
+		Text:  "Your session stays in the organization that it is in.",
+		Links: append(f.back(m), page.Link{Text: "Sign in as someone else", URL: other}), LoginURL: other,
+	}
+}
+
+// notSwitchedPage explains a switch that could not be made.
+func (f *Flow) notSwitchedPage(m move, err error) page.Page {
+	p := f.failedPage(m.returnURL, err)
+	p.Title, p.Reason = "The organization was not switched", "switch_failed"
+	switch {
+	case errors.Is(err, session.ErrUnavailable):
+		p.Status, p.Reason = http.StatusServiceUnavailable, "unavailable"
+	case errors.Is(err, session.ErrMisconfigured):
+		p.Status, p.Reason = http.StatusForbidden, "misconfigured"
+	}
+	p.LoginURL = f.endpointURL(site.Login, m.options())
+	p.Links = append([]page.Link{{Text: "Try again", URL: f.endpointURL(site.Switch, m.options())}}, f.back(m)...)
+	p.Links = append(p.Links, page.Link{Text: "Sign in again", URL: p.LoginURL})
+	return p
+}
+
+// back leads to where a switch would have led.
+func (f *Flow) back(m move) []page.Link {
+	if destination := f.destination(m.returnURL); destination != "" {
+		return []page.Link{{Text: "Back", URL: destination}}
+	}
+	return nil
+}
+
 // loopPage ends a loop. Trying again starts the count afresh.
 func (f *Flow) loopPage(destination, cause string) page.Page {
 	p := page.Page{
@@ -111,7 +159,7 @@ func (f *Flow) failedPage(returnURL string, err error) page.Page {
 		p.Status, p.Text = http.StatusForbidden, "AuthKit asks for a step that it did not offer: "+known(step.Code)+"."
 	case errors.As(err, &outage) && outage.Refused:
 		p.Text = "AuthKit refuses this service. The operator finds the details in the log."
-	case errors.As(err, &outage), errors.As(err, &refused):
+	case errors.Is(err, session.ErrUnavailable), errors.As(err, &refused):
 		p.Status, p.Text = http.StatusServiceUnavailable, "AuthKit can't be reached right now. Try again in a moment."
 	}
 	return p

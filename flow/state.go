@@ -31,12 +31,13 @@ type state struct {
 	Restarted bool      `json:"s"` // a callback has begun the sign-in anew already
 	Issued    time.Time `json:"t"`
 
-	OrganizationID string `json:"o,omitempty"` // what the sign-in is for, if anything
+	OrganizationID string         `json:"o,omitempty"` // what the sign-in is for, if anything
+	MaxAge         *time.Duration `json:"m,omitempty"` // how old a sign-in would do; nil: any
 }
 
-func newState(returnURL, organizationID string, t trail, now time.Time) state {
+func newState(returnURL string, t trail, now time.Time) state {
 	return state{
-		Nonce: rand.Text(), Verifier: rand.Text() + rand.Text(), ReturnURL: returnURL, OrganizationID: organizationID,
+		Nonce: rand.Text(), Verifier: rand.Text() + rand.Text(), ReturnURL: returnURL,
 		Attempt: t.Attempt, Restarted: t.Restarted, Issued: now,
 	}
 }

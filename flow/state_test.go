@@ -72,7 +72,7 @@ func TestForgedState(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	genuine := parse(t, w.browser(t).get(login+"?rd=/page").location()).Query().Get("state")
-	plaintext, err := json.Marshal(newState(app+"/page", "", trail{Attempt: 1}, w.clock.Now()))
+	plaintext, err := json.Marshal(newState(app+"/page", trail{Attempt: 1}, w.clock.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestStateSurvivesAPasswordRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plaintext, err := json.Marshal(newState(app+"/page", "", trail{Attempt: 1}, w.clock.Now()))
+	plaintext, err := json.Marshal(newState(app+"/page", trail{Attempt: 1}, w.clock.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestDestinationIsCheckedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	for _, rd := range []string{"https://evil.example/", "http://app.example.com/x", "https://app.example.com/_auth/logout", "//evil.example"} {
-		plaintext, err := json.Marshal(newState(rd, "", trail{Attempt: 1}, w.clock.Now()))
+		plaintext, err := json.Marshal(newState(rd, trail{Attempt: 1}, w.clock.Now()))
 		if err != nil {
 			t.Fatal(err)
 		}

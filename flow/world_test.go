@@ -45,7 +45,8 @@ type settings struct {
 	passwords     []string // empty: password
 	issuers       []string // WORKOS_ISSUER
 	users         []emulator.User
-	wrongKey      bool // the service has an API key that AuthKit doesn't know
+	requires      string // what AuthKit asks of those who switch to Globex
+	wrongKey      bool   // the service has an API key that AuthKit doesn't know
 }
 
 // ownHost has the flow on a host of its own and the cookie on the domain.
@@ -68,7 +69,10 @@ type world struct {
 	service http.Handler
 
 	fault   atomic.Pointer[http.HandlerFunc] // answers in AuthKit's place
-	gateway struct{ dropsCookies atomic.Bool }
+	gateway struct {
+		dropsCookies atomic.Bool
+		maxAge       atomic.Int64 // seconds; 0: any sign-in will do
+	}
 }
 
 func newWorld(t testing.TB, s settings) *world {
@@ -106,6 +110,7 @@ func (w *world) startAuthKit(t testing.TB, s settings) {
 	}))
 	w.hosted = parse(t, "http://"+server.Listener.Addr().String())
 	users, organizations := emulator.Seed()
+	organizations[1].Requires = s.requires
 	w.authkit, err = emulator.New(emulator.Config{
 		BaseURL: w.hosted, ClientID: "client_01", APIKey: "sk_test_1",
 		RedirectURIs: []string{s.redirectURI}, LogoutReturnURLs: []string{"https://www.example.com/", signedOut},
@@ -171,10 +176,15 @@ func (w *world) app(rw http.ResponseWriter, r *http.Request) {
 	if w.gateway.dropsCookies.Load() {
 		header = http.Header{}
 	}
+	asked := w.Site.Scheme() + "://" + r.Host + r.URL.RequestURI()
 	v, err := w.Sessions.Verify(r.Context(), header, false)
 	if err != nil {
-		asked := w.Site.Scheme() + "://" + r.Host + r.URL.RequestURI()
 		http.Redirect(rw, r, w.Site.LoginURL(asked), http.StatusSeeOther)
+		return
+	}
+	age := w.gateway.maxAge.Load()
+	if age > 0 && w.clock.Now().Sub(v.Identity.AuthTime) > time.Duration(age)*time.Second {
+		http.Redirect(rw, r, fmt.Sprintf("%s&max_age=%d", w.Site.LoginURL(asked), age), http.StatusSeeOther)
 		return
 	}
 	fmt.Fprintf(rw, "hello %s", v.Identity.Email)

@@ -60,6 +60,18 @@ type Config struct {
 	// callback. Not set: there is none, and revoked sessions end with their access token.
 	WebhookSecret Secret `env:"WORKOS_WEBHOOK_SECRET"`
 
+	// Who may reach which host, path and method: a YAML file, see docs/policy.md. Read again when it
+	// changes. Not set: everybody who can sign in may enter every protected host.
+	PolicyFile string `env:"POLICY_FILE"`
+	// Shows to people who are signed in which rule and requirement of the policy denies.
+	ExplainDenials bool `env:"EXPLAIN_DENIALS" envDefault:"false"`
+	// Issuers of WorkOS Connect whose access tokens are accepted as bearer tokens, beside those of
+	// sessions: AuthKit domains, such as `https://example.authkit.app`, comma-separated. Where a rule
+	// of the policy accepts bearer tokens.
+	BearerIssuers []string `env:"BEARER_ISSUERS"`
+	// Audiences that such a token may have, comma-separated: resource indicators. Not set:
+	// `WORKOS_CLIENT_ID`.
+	BearerAudiences []string `env:"BEARER_AUDIENCES"`
 	// Which gateway asks at `/verify`. Not set: nothing but a session lets a request in there.
 	Gateway string `env:"GATEWAY" choices:"traefik,caddy,haproxy,nginx,ingress-nginx"`
 	// Who may ask: addresses and CIDR ranges, `unix` (any peer on a unix socket), `private` (loopback, RFC
@@ -113,6 +125,8 @@ func ParseConfig(environ map[string]string) (*Config, error) {
 	p.checkListeners(c)
 	p.checkStore(c)
 	p.checkReturnURLs(c)
+	p.checkBearer(c)
+	p.checkPolicy(c)
 	if len(p.lines) > 0 {
 		return nil, errors.Join(p.lines...)
 	}

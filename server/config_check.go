@@ -29,9 +29,6 @@ var (
 // do, where going on without it would let people in or be quietly wrong.
 func (p *problems) checkConflicts(environ map[string]string) {
 	set := func(name string) string { return strings.ToLower(strings.TrimSpace(environ[name])) }
-	if set("POLICY_FILE") != "" {
-		p.add("POLICY_FILE", "this version has no policies yet, so everybody who can sign in would get in: remove it if that is meant")
-	}
 	one, other := set("WORKOS_COOKIE_SAMESITE"), set("WORKOS_COOKIE_SAME_SITE")
 	if one != "" && other != "" && one != other {
 		p.add("WORKOS_COOKIE_SAMESITE", "differs from WORKOS_COOKIE_SAME_SITE, which means the same: remove one of them")
@@ -123,7 +120,7 @@ func (p *problems) checkRedirectURI(c *Config) {
 // reserved tells whether the callback would take the place of another endpoint.
 func reserved(callback string) bool {
 	switch path.Base(callback) {
-	case site.Login, site.SignUp, site.Logout, site.Webhooks, "switch", "verify", "healthz", "readyz":
+	case site.Login, site.SignUp, site.Logout, site.Webhooks, site.Switch, "verify", "healthz", "readyz":
 		return true
 	}
 	return strings.HasPrefix(callback, "/verify/")

@@ -28,10 +28,6 @@ Every secret can come from a file instead: the variable ending in ` + "`_FILE`" 
 are dropped. Both set is an error.
 `
 
-const docsEnd = `
-` + "`POLICY_FILE`" + ` is refused: this version does not have policies.
-`
-
 // TestConfigurationDocs fails when docs/configuration.md is stale.
 func TestConfigurationDocs(t *testing.T) {
 	t.Parallel()
@@ -66,7 +62,7 @@ func configurationDocs(t *testing.T) string {
 		fmt.Fprintf(table, "| %s | %s | %s |\n", nameCell(v), defaultCell(v), strings.ReplaceAll(textCell(v, comments), "|", `\|`))
 	}
 	const head = "\n| variable | default | what it does |\n|---|---|---|\n"
-	return docsIntro + "\n## WorkOS\n" + head + workos.String() + "\n## This service\n" + head + own.String() + docsEnd
+	return docsIntro + "\n## WorkOS\n" + head + workos.String() + "\n## This service\n" + head + own.String()
 }
 
 func nameCell(v variable) string {

@@ -58,7 +58,11 @@ func (c *Config) Summary(s *site.Site) []string {
 		"protected hosts: " + s.Protected(),
 		"sign-in: " + s.Endpoint(site.Login) + ", redirect URI " + c.RedirectURI.String(),
 		"trusted peers: " + c.TrustedProxies.String() + " (TRUSTED_PROXIES)",
-		"no policy: everybody who can sign in to this AuthKit environment may enter",
+	}
+	if c.PolicyFile == "" {
+		lines = append(lines, "no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter")
+	} else {
+		lines = append(lines, "policy: "+c.PolicyFile+"; a host that no rule names is denied")
 	}
 	if c.Gateway == "" {
 		lines = append(lines, "GATEWAY is not set: /verify answers by the session alone; set it to the gateway in use")

@@ -138,7 +138,11 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"unknown level", "LOG_LEVEL", "trace", `"trace" is not known: use one of debug, info, warn, error`},
 		{"unknown decision log", "DECISION_LOG", "none", "use one of denied, all"},
 
-		{"policy", "POLICY_FILE", "/etc/policy.yaml", "this version has no policies yet, so everybody who can sign in would get in: remove it"},
+		{"no policy", "POLICY_FILE", "testdata/none.yaml", "testdata/none.yaml: no such file or directory: name a policy that this process may read"},
+		{"bearer issuer over http", "BEARER_ISSUERS", "http://example.authkit.app", "write one such as https://example.authkit.app"},
+		{"bearer issuer with a path", "BEARER_ISSUERS", "https://example.authkit.app/oauth2", "without a path"},
+		{"bearer issuer that is none", "BEARER_ISSUERS", "https://a.authkit.app,client_123", "is not the https address of an AuthKit domain"},
+		{"audiences of no issuer", "BEARER_AUDIENCES", "https://api.example.com", "is for the tokens of BEARER_ISSUERS, which is not set"},
 		{"Redis without a scheme", "REDIS_URL", "user:pw@redis:6379", "is not a Redis URL: write redis://"},
 		{"Redis database", "REDIS_URL", "redis://user:pw@redis:6379/sessions", "is not a Redis URL: write redis://"},
 		{"unknown format", "WORKOS_COOKIE_FORMAT", "java", "use one of iron, go, ruby, python, php"},

@@ -82,6 +82,10 @@ WORKOS_API_HTTPS=true
 WORKOS_API_PORT=
 WORKOS_ISSUER=
 WORKOS_WEBHOOK_SECRET=
+POLICY_FILE=
+EXPLAIN_DENIALS=false
+BEARER_ISSUERS=
+BEARER_AUDIENCES=
 GATEWAY=
 TRUSTED_PROXIES=127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,169.254.0.0/16,fe80::/10,unix
 LISTEN_ADDR=:9000
@@ -322,7 +326,7 @@ func TestSummary(t *testing.T) {
 	want := `protected hosts: example.com and *.example.com
 sign-in: https://auth.example.com/login, redirect URI https://auth.example.com/callback
 trusted peers: 172.18.0.2/32 (TRUSTED_PROXIES)
-no policy: everybody who can sign in to this AuthKit environment may enter
+no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter
 GATEWAY is not set: /verify answers by the session alone; set it to the gateway in use
 the API key goes to http://emulator:4100 unencrypted: WORKOS_API_HTTPS=false is for emulators`
 	if got != want {

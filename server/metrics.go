@@ -36,7 +36,7 @@ func newMetrics() *metrics {
 		registry: registry,
 		authKit: f.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "authkit_request_seconds", Buckets: buckets,
-			Help: "Requests to AuthKit by endpoint (authenticate, jwks) and result: the status, or error.",
+			Help: "Requests to AuthKit by endpoint (authenticate, jwks, validations, organization_memberships, other) and result: the status, or error.",
 		}, []string{"endpoint", "result"}),
 		store: f.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "store_operation_seconds", Buckets: buckets,
@@ -57,7 +57,7 @@ type transport struct {
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	endpoint := "other"
-	for _, known := range []string{"authenticate", "jwks"} {
+	for _, known := range []string{"authenticate", "jwks", "validations", "organization_memberships"} {
 		if strings.Contains(r.URL.Path, "/"+known) {
 			endpoint = known
 		}

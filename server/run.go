@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +22,9 @@ const (
 // Run listens and serves until ctx ends, then stops: not ready any more, requests
 // under way finished, refreshes under way stored.
 func (s *Server) Run(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1) // reads the policy again; without one it does nothing
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	for _, line := range s.config.Summary(s.site) {
 		s.log.Info().Msg(line)
 	}
@@ -47,15 +53,15 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		servers[l] = s.httpServer(more.handler)
 	}
-	return s.serve(ctx, servers)
+	return s.serve(ctx, servers, hangup)
 }
 
 // Serve serves everything on one listener until ctx ends, as Run does.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	return s.serve(ctx, map[net.Listener]*http.Server{l: s.httpServer(s.Handler())})
+	return s.serve(ctx, map[net.Listener]*http.Server{l: s.httpServer(s.Handler())}, nil)
 }
 
-func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Server) error {
+func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Server, hangup <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, len(servers))
@@ -63,9 +69,12 @@ func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Serve
 		s.log.Info().Str("address", l.Addr().String()).Msg("listening")
 		go func() { failed <- server.Serve(l) }()
 	}
-	go s.warmUp(ctx)
-	informed := make(chan struct{})
-	go func() { defer close(informed); s.sessions.Run(ctx) }()
+	var background sync.WaitGroup
+	background.Go(func() { s.warmUp(ctx) })
+	background.Go(func() { s.sessions.Run(ctx) })
+	if s.policy != nil {
+		background.Go(func() { s.policy.Run(ctx, hangup) })
+	}
 	var err error
 	select {
 	case err = <-failed:
@@ -80,7 +89,7 @@ func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Serve
 	}
 	s.sessions.Wait()
 	cancel()
-	<-informed
+	background.Wait()
 	if s.store != nil {
 		err = errors.Join(err, s.store.Close())
 	}

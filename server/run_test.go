@@ -331,7 +331,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, want := range []string{
 		"protected hosts: localhost", "sign-in: http://localhost:3000/_auth/login", "trusted peers: 127.0.0.0/8",
-		"no policy: everybody who can sign in", "GATEWAY is not set",
+		"no policy (POLICY_FILE): everybody who can sign in", "GATEWAY is not set",
 	} {
 		if !strings.Contains(w.log.String(), want) {
 			t.Errorf("got log %s, want %q in it", w.log, want)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/redis"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
@@ -32,6 +33,7 @@ type Server struct {
 	sessions *session.Manager
 	flow     *flow.Flow
 	verify   *verify.Handler
+	policy   *policy.File // nil: there is none
 	store    *redis.Store // nil: this process is alone
 	metrics  *metrics
 	stopping atomic.Bool
@@ -55,6 +57,9 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 		passwords = append(passwords, previous)
 	}
 	s := &Server{config: c, log: log, site: protected, metrics: counts}
+	if err := s.loadPolicy(); err != nil {
+		return nil, err
+	}
 	s.keys = &token.KeySet{URL: client.KeySetURL(), Client: &http.Client{Transport: toAuthKit}}
 	store, bus, err := s.shared()
 	if err != nil {
@@ -64,6 +69,7 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: cookies: %w", err)
 	}
+	bearer, connect := s.bearerVerifiers(c, toAuthKit)
 	s.sessions, err = session.New(session.Config{
 		Cookie: session.Cookie{
 			Name: c.CookieName, Domain: c.CookieDomain, MaxAge: int(c.CookieMaxAge / time.Second),
@@ -72,6 +78,8 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 		Seal:            cookies,
 		Slim:            c.CookieSlim,
 		Tokens:          &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers},
+		Bearer:          bearer,
+		Connect:         connect,
 		AuthKit:         client,
 		KeepAccessToken: c.IdentityHeaders.AccessToken,
 		RotationTTL:     time.Duration(c.RotationTTL),
@@ -91,12 +99,14 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: flow: %w", err)
 	}
-	s.verify = verify.New(verify.Config{
+	question := verify.Config{
 		Site: protected, Sessions: s.sessions, Cookie: s.sessions.Cookie,
 		Gateway: gateway(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
 		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
 		Metrics: counts.registry, Log: log,
-	})
+	}
+	s.access(&question, client, passwords[0])
+	s.verify = verify.New(question)
 	return s, nil
 }
 
@@ -224,6 +234,9 @@ func (s *Server) degraded() []string {
 	}
 	if wait, failing := s.sessions.Resting(); failing {
 		lines = append(lines, fmt.Sprintf("degraded: AuthKit fails to refresh sessions; it is asked again in %s", wait.Round(time.Second)))
+	}
+	if s.policy != nil && s.policy.Err() != nil {
+		lines = append(lines, "degraded: the policy file can't be used; the policy before it stays in force (the log says what is wrong)")
 	}
 	if err := s.keys.Err(); err != nil {
 		lines = append(lines, "degraded: AuthKit's key set can't be fetched anew; the keys at hand stay in use")

@@ -4,8 +4,9 @@
 //
 //	redirect URI   https://app.example.com/_auth/callback
 //	scheme         https, the scheme of every URL that we make
-//	flow           https://app.example.com/_auth/{login,sign-up,callback,logout}
-//	protected      app.example.com; with a cookie domain, all under that
+//	flow           https://app.example.com/_auth/{login,sign-up,callback,logout,switch}
+//	protected      app.example.com; with a cookie domain, all under that;
+//	               of these, those that the policy names
 //
 // The same list of protected hosts decides which requests are answered at
 // /verify and which return URLs a sign-in may lead to.

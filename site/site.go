@@ -7,14 +7,17 @@ import (
 	"strings"
 )
 
-// Site holds the protected hosts and the flow's place. Make it with New; it
-// is not changed afterwards.
+// Site holds the protected hosts and the flow's place. Make it with New.
 type Site struct {
 	scheme       string
 	flow         Host
 	prefix       string // the flow's path, begins and ends with a slash
 	callback     string // the callback's name below prefix
 	cookieDomain string // canonical, empty where the cookie belongs to one host
+
+	// Narrow tells which of the hosts that the cookie reaches are protected. nil: all.
+	// Set it before the Site is used.
+	Narrow func(name string) bool
 }
 
 // The flow's endpoints by name, below the redirect URI's directory. The
@@ -23,6 +26,7 @@ const (
 	Login  = "login"
 	SignUp = "sign-up"
 	Logout = "logout"
+	Switch = "switch"
 	// Webhooks is WorkOS's way to this service. A gateway passes it on unasked, as it
 	// does the flow's endpoints, but it is none of these: nothing is exempt for it.
 	Webhooks = "webhooks"
@@ -70,9 +74,20 @@ func (s *Site) Protected() string {
 	return s.cookieDomain + " and *." + s.cookieDomain
 }
 
-// Protects tells whether the session cookie reaches this host: a canonical
-// name, without port, as cookies ignore ports.
+// Protects tells whether a host is protected: a canonical name, without port, as
+// cookies ignore ports.
 func (s *Site) Protects(name string) bool {
+	return s.Reaches(name) && (s.Narrow == nil || s.Narrow(name))
+}
+
+// Reaches tells whether the session cookie reaches a host, or, for "*.example.com",
+// some host below it.
+func (s *Site) Reaches(name string) bool {
+	if below, wildcard := strings.CutPrefix(name, "*"); wildcard {
+		domain := "." + s.cookieDomain
+		return strings.HasSuffix(s.flow.Name, below) ||
+			s.cookieDomain != "" && (strings.HasSuffix(domain, below) || strings.HasSuffix(below, domain))
+	}
 	if name == s.flow.Name {
 		return true
 	}
@@ -83,15 +98,15 @@ func (s *Site) Protects(name string) bool {
 	return ok && (rest == "" || strings.HasSuffix(rest, "."))
 }
 
-// ProtectsOrigin tells whether an Origin header names a protected host over
-// the site's scheme.
+// ProtectsOrigin tells whether an Origin header names a protected host, or the
+// flow's own, over the site's scheme.
 func (s *Site) ProtectsOrigin(origin string) bool {
 	rest, ok := strings.CutPrefix(origin, s.scheme+"://")
 	if !ok {
 		return false
 	}
 	host, err := ParseHost(rest, s.scheme)
-	return err == nil && s.Protects(host.Name)
+	return err == nil && (host.Name == s.flow.Name || s.Protects(host.Name))
 }
 
 // Endpoint returns the absolute URL of one of the flow's endpoints.
@@ -101,11 +116,22 @@ func (s *Site) Endpoint(name string) string {
 
 // LoginURL returns the absolute URL at which a browser signs in and then comes
 // back to returnURL; without one, to the default.
-func (s *Site) LoginURL(returnURL string) string {
-	if returnURL == "" {
-		return s.Endpoint(Login)
+func (s *Site) LoginURL(returnURL string) string { return s.FlowURL(Login, returnURL, nil) }
+
+// FlowURL returns the absolute URL of one of the flow's endpoints that leads back to
+// returnURL; without one, to the default. query is what else it is told.
+func (s *Site) FlowURL(name, returnURL string, query url.Values) string {
+	var parts []string
+	if returnURL != "" {
+		parts = append(parts, "rd="+url.QueryEscape(returnURL))
 	}
-	return s.Endpoint(Login) + "?rd=" + url.QueryEscape(returnURL)
+	if len(query) > 0 {
+		parts = append(parts, query.Encode())
+	}
+	if len(parts) == 0 {
+		return s.Endpoint(name)
+	}
+	return s.Endpoint(name) + "?" + strings.Join(parts, "&")
 }
 
 // IsFlowEndpoint tells whether a raw path on a host is exactly one of the
@@ -119,5 +145,5 @@ func (s *Site) IsFlowEndpoint(host Host, rawPath string) bool {
 }
 
 func (s *Site) isEndpointName(name string) bool {
-	return name == Login || name == SignUp || name == Logout || name == s.callback
+	return name == Login || name == SignUp || name == Logout || name == Switch || name == s.callback
 }

@@ -89,6 +89,73 @@ func TestProtects(t *testing.T) {
 	}
 }
 
+// A policy narrows what is protected, but not where the flow's own pages are.
+func TestNarrow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "https://auth.example.com/callback", "example.com")
+	s.Narrow = func(name string) bool { return name == "app.example.com" }
+	for host, want := range map[string]bool{
+		"app.example.com": true, "wiki.example.com": false, "auth.example.com": false, "app.example.org": false,
+	} {
+		if got := s.Protects(host); got != want {
+			t.Errorf("Protects(%q): got %v, want %v", host, got, want)
+		}
+		if _, got := s.ReturnURL("https://" + host + "/x"); got != want {
+			t.Errorf("ReturnURL on %q: got %v, want %v", host, got, want)
+		}
+	}
+	for origin, want := range map[string]bool{
+		"https://app.example.com": true, "https://auth.example.com": true, "https://wiki.example.com": false,
+	} {
+		if got := s.ProtectsOrigin(origin); got != want {
+			t.Errorf("ProtectsOrigin(%q): got %v, want %v", origin, got, want)
+		}
+	}
+	if !s.IsFlowEndpoint(s.FlowHost(), "/switch") {
+		t.Error("the flow's endpoints are not there any more")
+	}
+}
+
+func TestReaches(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		domain, host string
+		want         bool
+	}{
+		{"", "app.example.com", true},
+		{"", "wiki.example.com", false},
+		{"", "*.example.com", true},
+		{"", "*.app.example.com", false},
+		{"", "*.com", true},
+		{"", "*.example.org", false},
+		{"example.com", "wiki.example.com", true},
+		{"example.com", "evilexample.com", false},
+		{"example.com", "*.example.com", true},
+		{"example.com", "*.apps.example.com", true},
+		{"example.com", "*.evilexample.com", false},
+		{"example.com", "*.com", true},
+		{"example.com", "*.example.org", false},
+	}
+	for _, tt := range tests {
+		s := newSite(t, "https://app.example.com/_auth/callback", tt.domain)
+		if got := s.Reaches(tt.host); got != tt.want {
+			t.Errorf("domain %q: Reaches(%q): got %v, want %v", tt.domain, tt.host, got, tt.want)
+		}
+	}
+}
+
+func TestFlowURL(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "https://app.example.com/_auth/callback", "")
+	got := s.FlowURL(Switch, "https://app.example.com/a?b=c&d", url.Values{"organization_id": {"org_1"}})
+	if want := "https://app.example.com/_auth/switch?rd=https%3A%2F%2Fapp.example.com%2Fa%3Fb%3Dc%26d&organization_id=org_1"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := s.FlowURL(Login, "", nil), "https://app.example.com/_auth/login"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestProtectsOrigin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "https://app.example.com/_auth/callback", "")

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
@@ -19,6 +20,13 @@ import (
 // Sessions is what the decision needs of package session.
 type Sessions interface {
 	Verify(ctx context.Context, request http.Header, ahead bool) (*session.Verified, error)
+	Glance(ctx context.Context, request http.Header) (*session.Verified, bool)
+	VerifyBearer(ctx context.Context, token string) (*session.Identity, error)
+}
+
+// APIKeys is what the decision needs of package apikey.
+type APIKeys interface {
+	Verify(ctx context.Context, key string, client netip.Addr) (*session.Identity, error)
 }
 
 // Gateway is the profile that bare /verify speaks.
@@ -31,36 +39,22 @@ const (
 	AuthRequest          // nginx, ingress-nginx
 )
 
-// Peers are the gateways that are answered.
-type Peers struct {
-	Prefixes []netip.Prefix
-	Unix     bool // peers on a unix socket
-}
-
-// trusts tells whether http.Request.RemoteAddr is one of the peers.
-func (p Peers) trusts(remoteAddr string) bool {
-	address, err := netip.ParseAddrPort(remoteAddr)
-	if err != nil {
-		return p.Unix && (remoteAddr == "" || remoteAddr == "@" || remoteAddr[0] == '/')
-	}
-	ip := address.Addr().Unmap().WithZone("")
-	for _, prefix := range p.Prefixes {
-		if prefix.Contains(ip) {
-			return true
-		}
-	}
-	return false
-}
-
-// Config is what a Handler works with. Log, Now and the flags may be zero.
+// Config is what a Handler works with. What isn't said to be required may be zero.
 type Config struct {
-	Site           *site.Site
-	Sessions       Sessions
-	Cookie         session.Cookie
-	Gateway        Gateway
-	Peers          Peers
-	Headers        IdentityHeaders
+	Site     *site.Site     // required
+	Sessions Sessions       // required
+	Cookie   session.Cookie // required
+	Peers    Peers          // required
+	Headers  IdentityHeaders
+	Gateway  Gateway
+	// Policy returns the policy in force. nil: there is none, and every protected host
+	// needs a session.
+	Policy  func() *policy.Policy
+	APIKeys APIKeys // nil: no API key is accepted
+	// Organizations returns those that a user is a member of. nil: no switch is offered.
+	Organizations  func(ctx context.Context, userID string) ([]Organization, error)
 	AllowPreflight bool                  // CORS preflights pass without a session
+	ExplainDenials bool                  // who is signed in may read which rule denies
 	LogAllowed     bool                  // also log what is allowed
 	Metrics        prometheus.Registerer // may be nil
 	Log            zerolog.Logger
@@ -70,8 +64,9 @@ type Config struct {
 // Handler answers the verify endpoints.
 type Handler struct {
 	Config
-	renewals *otter.Cache[renewal, renewed] // redirects that brought a cookie, of the last minute
-	metrics  *metrics
+	hasPolicy bool
+	renewals  *otter.Cache[renewal, renewed] // redirects that brought a cookie, of the last minute
+	metrics   *metrics
 }
 
 // New makes a Handler.
@@ -79,11 +74,17 @@ func New(c Config) *Handler {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Handler{
-		Config:   c,
-		renewals: otter.Must(&otter.Options[renewal, renewed]{MaximumSize: 10_000}),
-		metrics:  newMetrics(c.Metrics),
+	h := &Handler{
+		Config:    c,
+		hasPolicy: c.Policy != nil,
+		renewals:  otter.Must(&otter.Options[renewal, renewed]{MaximumSize: 10_000}),
+		metrics:   newMetrics(c.Metrics),
 	}
+	if !h.hasPolicy {
+		everybody := policy.Everybody()
+		h.Policy = func() *policy.Policy { return everybody }
+	}
+	return h
 }
 
 // profile is the way in which one endpoint is asked and answers.
@@ -101,9 +102,18 @@ type question struct {
 	profile      profile
 	firstContact bool // GATEWAY is not set: nothing but a session allows
 	header       http.Header
+	peer         string   // address and port
 	original     original // empty for bare
 	client       client
-	scheme       string // of the original request's URL, the site's; empty for bare
+	scheme       string              // of the original request's URL, the site's; empty for bare
+	require      policy.Requirements // of the verify URL's query
+	rule         *policy.Rule        // that decides; nil until it is known
+	kind         policy.Credential   // that the request brings; empty until it is known
+}
+
+// page tells whether the answer is a page that a person reads.
+func (q *question) page() bool {
+	return q.client.navigation && (q.profile == forwardAuth || q.profile == signIn)
 }
 
 // url is what the browser asked for, byte for byte but for the host's spelling.
@@ -144,6 +154,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, q question) {
 	id := rand.Text()
+	q.peer = r.RemoteAddr
 	d := h.admit(r, &q)
 	if d == nil {
 		d = h.decide(r.Context(), &q)
@@ -160,13 +171,6 @@ func (h *Handler) admit(r *http.Request, q *question) *decision {
 		return deny(http.StatusForbidden, ReasonUntrustedProxy,
 			fmt.Sprintf("peer %s is not in TRUSTED_PROXIES", r.RemoteAddr))
 	}
-	if r.URL.RawQuery != "" {
-		detail := "the verify URL has a query: this version takes no requirements there, or the gateway appends the client's query"
-		if q.firstContact {
-			detail += "; set GATEWAY in any case"
-		}
-		return deny(http.StatusForbidden, ReasonBadRequest, detail)
-	}
 	var err error
 	switch q.profile {
 	case forwardAuth:
@@ -174,14 +178,26 @@ func (h *Handler) admit(r *http.Request, q *question) *decision {
 	case authRequest, signIn:
 		q.original, err = readOriginal(r.Header, h.Site.Scheme())
 	case bare:
-		q.client = classify(r.Header, r.Method)
-		return nil
+		q.client, q.rule = classify(r.Header, r.Method), h.Policy().Default()
+		return h.requirements(q, r.URL.RawQuery)
 	}
 	if err != nil {
 		return deny(badRequestStatus(q.profile), ReasonBadRequest, err.Error())
 	}
 	q.client = classify(r.Header, q.original.method)
 	q.scheme = h.Site.Scheme()
+	return h.requirements(q, r.URL.RawQuery)
+}
+
+// requirements reads those of the verify URL's query. nil: go on.
+func (h *Handler) requirements(q *question, rawQuery string) *decision {
+	if q.firstContact && (h.hasPolicy || rawQuery != "") {
+		return setGateway("no policy and no requirement is applied here")
+	}
+	var err error
+	if q.require, err = policy.ParseQuery(rawQuery); err != nil {
+		return deny(http.StatusForbidden, ReasonBadRequest, err.Error())
+	}
 	return nil
 }
 

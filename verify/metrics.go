@@ -49,6 +49,8 @@ func (d *decision) kind() string {
 		return "renewed"
 	case d.status == http.StatusServiceUnavailable:
 		return "unavailable"
+	case d.reason == ReasonNoCredential, d.reason == ReasonBadCredential:
+		return "denied"
 	case d.status == http.StatusUnauthorized, d.status == http.StatusSeeOther:
 		return "sign_in"
 	}

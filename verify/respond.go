@@ -1,13 +1,16 @@
 package verify
 
 import (
+	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/page"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -34,7 +37,10 @@ func (h *Handler) write(w http.ResponseWriter, q *question, d *decision, id stri
 			header.Set("HX-Redirect", d.loginURL)
 		}
 	}
-	if d.status == http.StatusServiceUnavailable {
+	if d.challenge != "" {
+		header.Set("WWW-Authenticate", d.challenge)
+	}
+	if d.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(d.retryAfter.Seconds()))))
 	}
 	h.allowOrigin(header, q)
@@ -46,6 +52,9 @@ func (h *Handler) write(w http.ResponseWriter, q *question, d *decision, id stri
 	}
 	p := explain(d, h.link(d.loginURL))
 	p.ID = id
+	if h.ExplainDenials && d.identity != nil && d.requirement != "" {
+		p.Text += fmt.Sprintf(" Rule %q: %s.", q.rule.Name, d.requirement)
+	}
 	if q.client.navigation && q.profile != authRequest && q.profile != bare {
 		p.HTML(w)
 		return
@@ -82,6 +91,29 @@ func (h *Handler) link(login string) string {
 	return login
 }
 
+// shorter is what of the links fits the body: without the way back where that is long.
+func shorter(links []page.Link) []page.Link {
+	size := 0
+	for _, link := range links {
+		size += len(link.URL) + len(link.Text)
+	}
+	if size <= maxOffersSize {
+		return links
+	}
+	var short []page.Link
+	for _, link := range links {
+		u, err := url.Parse(link.URL)
+		if err != nil {
+			continue
+		}
+		query := u.Query()
+		query.Del("rd")
+		u.RawQuery = query.Encode()
+		short = append(short, page.Link{Text: link.Text, URL: u.String()})
+	}
+	return short
+}
+
 // explain says to a person what a denial means, without what only the log may say.
 func explain(d *decision, login string) page.Page {
 	p := page.Page{Status: d.status, Reason: d.reason, LoginURL: login}
@@ -99,6 +131,17 @@ func explain(d *decision, login string) page.Page {
 	case ReasonUnavailable:
 		p.Title, p.Text = "Try again in a moment", "Your session can't be checked right now. You are still signed in."
 		p.Links = []page.Link{{Text: "Sign in again", URL: login}}
+	case ReasonForbidden:
+		p.Title, p.Text = "Not permitted", "You have no permission for this."
+		p.Links = shorter(d.links)
+	case ReasonAuthTooOld:
+		p.Title, p.Text = "Sign in again", "This needs a more recent sign-in."
+	case ReasonNoCredential:
+		p.Title, p.Text = "Credentials required", "This needs an access token or an API key in the Authorization header."
+	case ReasonBadCredential:
+		p.Title, p.Text = "Not accepted", "The access token or API key is not valid."
+	case ReasonRateLimited:
+		p.Title, p.Text = "Too many tries", "There were too many unknown API keys from your address. Try again later."
 	default:
 		p.Title, p.Text = "Sign-in required", "There is no valid session for this request."
 	}
@@ -123,6 +166,15 @@ func (h *Handler) log(q *question, d *decision, id string) {
 	}
 	if d.reason != "" {
 		e.Str("reason", d.reason).Str("detail", d.detail)
+	}
+	if h.hasPolicy && q.rule != nil {
+		e.Str("rule", q.rule.Name)
+	}
+	if q.kind != "" && q.kind != policy.Cookie {
+		e.Str("credential", string(q.kind))
+	}
+	if d.requirement != "" {
+		e.Str("requirement", d.requirement)
 	}
 	if d.note != "" {
 		e.Str("note", d.note)

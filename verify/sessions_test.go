@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -16,6 +18,8 @@ type fakeSessions struct {
 	state string
 	asked int
 	ahead bool // as it was asked last
+
+	identity *session.Identity // good, whatever the state
 }
 
 // The secrets of the fake sessions. None may ever be in a log.
@@ -27,7 +31,13 @@ const (
 var ada = session.Identity{
 	Subject: "user_01ADA", Email: "ada@example.com", Name: "Ada Lovelace", SessionID: "session_01ADA",
 	OrganizationID: "org_01ACME", Role: "admin", Roles: []string{"admin", "billing"},
-	Permissions: []string{"reports:read", "reports:write"}, Entitlements: []string{"sso"},
+	Permissions: []string{"reports:read", "reports:write"}, Entitlements: []string{"sso"}, FeatureFlags: []string{"beta"},
+	AuthTime: time.Date(2026, 11, 1, 11, 50, 0, 0, time.UTC), // ten minutes before a story begins
+}
+
+// machine is whose bearer token or API key is good.
+var machine = session.Identity{
+	Subject: "client_01SYNC", OrganizationID: "org_01ACME", Permissions: []string{"reports:read"},
 }
 
 // odd has everything that gateways and apps get wrong.
@@ -42,6 +52,9 @@ var odd = session.Identity{
 func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*session.Verified, error) {
 	f.asked++
 	f.ahead = ahead
+	if f.identity != nil {
+		return &session.Verified{Identity: *f.identity}, nil
+	}
 	switch f.state {
 	case "good":
 		return &session.Verified{Identity: ada}, nil
@@ -64,6 +77,47 @@ func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*se
 		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 40_000), Sent: [32]byte{5}}, nil
 	}
 	return nil, f.refusal()
+}
+
+// Glance finds a session that is good as it stands.
+func (f *fakeSessions) Glance(context.Context, http.Header) (*session.Verified, bool) {
+	if f.state == "good" {
+		return &session.Verified{Identity: ada}, true
+	}
+	return nil, false
+}
+
+// VerifyBearer knows a few tokens by name.
+func (f *fakeSessions) VerifyBearer(_ context.Context, token string) (*session.Identity, error) {
+	f.asked++
+	switch token {
+	case "ada", "sk_ada":
+		return &ada, nil
+	case "machine":
+		return &machine, nil
+	case "revoked":
+		return nil, session.ErrEnded
+	case "no key set":
+		return nil, fmt.Errorf("%w: token: no key to verify it with now", session.ErrUnavailable)
+	}
+	return nil, fmt.Errorf("%w: token: invalid", session.ErrBad)
+}
+
+// fakeKeys knows a few API keys by name.
+type fakeKeys struct{ client netip.Addr }
+
+// Verify is the one method of the interface APIKeys.
+func (f *fakeKeys) Verify(_ context.Context, key string, client netip.Addr) (*session.Identity, error) {
+	f.client = client
+	switch key {
+	case "sk_machine":
+		return &machine, nil
+	case "sk_flood":
+		return nil, &apikey.LimitedError{RetryAfter: 6 * time.Second}
+	case "sk_outage":
+		return nil, &session.Outage{Status: 503, RetryAfter: 2 * time.Second}
+	}
+	return nil, apikey.ErrInvalid
 }
 
 func (f *fakeSessions) refusal() error {

@@ -2,12 +2,16 @@ package verify
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
@@ -25,6 +30,7 @@ type stage struct {
 	t        testing.TB
 	handler  *Handler
 	sessions *fakeSessions
+	keys     *fakeKeys
 	log      *bytes.Buffer
 	peer     string
 	now      time.Time
@@ -34,7 +40,7 @@ type stage struct {
 func newStage(t testing.TB, settings map[string]string) *stage {
 	t.Helper()
 	s := &stage{
-		t: t, sessions: &fakeSessions{state: "none"}, log: new(bytes.Buffer), peer: "127.0.0.1:50000",
+		t: t, sessions: &fakeSessions{state: "none"}, keys: &fakeKeys{}, log: new(bytes.Buffer), peer: "127.0.0.1:50000",
 		now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), ids: map[string]bool{},
 	}
 	redirectURI, domain := "https://app.example.com/_auth/callback", ""
@@ -58,6 +64,13 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 			config.AllowPreflight = true
 		case "decision log":
 			config.LogAllowed = true
+		case "explain denials":
+			config.ExplainDenials = true
+		case "policy":
+			p := readPolicy(t, value)
+			config.Policy = func() *policy.Policy { return p }
+		case "organizations":
+			config.Organizations = func(context.Context, string) ([]Organization, error) { return organizations(value) }
 		default:
 			t.Fatalf("no setting %q", name)
 		}
@@ -73,8 +86,38 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 		Name: "wos-session", Domain: domain, MaxAge: 34_560_000,
 		SameSite: http.SameSiteLaxMode, Secure: u.Scheme == "https",
 	}
+	if config.Policy != nil {
+		config.Site.Narrow = func(name string) bool { return config.Policy().Names(name) }
+	}
+	config.APIKeys = s.keys
 	s.handler = New(config)
 	return s
+}
+
+func readPolicy(t testing.TB, name string) *policy.Policy {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Parse(text, policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// organizations reads "org_1 Acme, org_2 Globex".
+func organizations(list string) ([]Organization, error) {
+	if list == "unreachable" {
+		return nil, errors.New("authkit: status 503")
+	}
+	var all []Organization
+	for item := range strings.SplitSeq(list, ", ") {
+		id, name, _ := strings.Cut(item, " ")
+		all = append(all, Organization{ID: id, Name: name})
+	}
+	return all, nil
 }
 
 // ask puts a question to the handler and checks what is true of every answer.
@@ -106,14 +149,14 @@ func (s *stage) ask(method, endpoint string, header http.Header) *httptest.Respo
 // browser send a form again.
 var statuses = map[string][]int{
 	"/verify":              {200, 303, 400, 401, 403, 503},
-	"/verify/forward-auth": {200, 303, 400, 401, 403, 503},
+	"/verify/forward-auth": {200, 303, 400, 401, 403, 429, 503},
 	"/verify/auth-request": {200, 401, 403, 503},
-	"/verify/sign-in":      {200, 303, 400, 401, 403, 503},
+	"/verify/sign-in":      {200, 303, 400, 401, 403, 429, 503},
 }
 
 var reasons = []string{
 	"no_session", "bad_session", "session_ended", "superseded", "renew_cookie", "step_required",
-	"wrong_host", "bad_request", "untrusted_proxy", "misconfigured", "unavailable",
+	"auth_too_old", "no_credential", "bad_credential", "rate_limited", "forbidden", "wrong_host", "bad_request", "untrusted_proxy", "misconfigured", "unavailable",
 }
 
 var requestID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
@@ -163,7 +206,7 @@ func (s *stage) checkAlways(q *http.Request, w *httptest.ResponseRecorder) {
 	if webSocket && has(h, "Set-Cookie") && q.URL.Path != "/verify/sign-in" {
 		s.t.Errorf("a WebSocket: got Set-Cookie %q", h["Set-Cookie"])
 	}
-	if s.sessions.state == "due" && s.sessions.ahead && !has(h, "Set-Cookie") {
+	if s.sessions.state == "due" && s.sessions.ahead && !has(h, "Set-Cookie") && h.Get("X-Auth-Reason") != "forbidden" {
 		s.t.Error("got a refresh ahead of time, and no new cookie")
 	}
 	if early := []string{"untrusted_proxy", "bad_request", "wrong_host"}; slices.Contains(early, h.Get("X-Auth-Reason")) && s.sessions.asked > 0 {
@@ -328,6 +371,19 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Organization": "",
 		"X-Auth-Request-Role":         "",
 		"X-Auth-Request-Permissions":  "",
+		"X-Auth-Request-Entitlements": "",
+		"X-Auth-Request-Session":      "",
+		"X-Auth-Request-Impersonator": "",
+		"X-Auth-Request-Access-Token": "",
+	},
+	"machine": {
+		"X-Auth-Request-User":         "client_01SYNC",
+		"X-Auth-Request-Email":        "",
+		"X-Auth-Request-Name":         "",
+		"X-Auth-Request-Groups":       "",
+		"X-Auth-Request-Organization": "org_01ACME",
+		"X-Auth-Request-Role":         "",
+		"X-Auth-Request-Permissions":  "reports:read",
 		"X-Auth-Request-Entitlements": "",
 		"X-Auth-Request-Session":      "",
 		"X-Auth-Request-Impersonator": "",

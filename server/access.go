@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
+	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
+)
+
+// loadPolicy makes the policy the one source of which hosts are protected. Without a
+// file it leaves that to the cookie.
+func (s *Server) loadPolicy() error {
+	if s.config.PolicyFile == "" {
+		return nil
+	}
+	s.policy = &policy.File{
+		Path: s.config.PolicyFile, Options: policy.Options{Reaches: s.site.Reaches}, Log: s.log, Metrics: s.metrics.registry,
+	}
+	if err := s.policy.Load(); err != nil {
+		return fmt.Errorf("POLICY_FILE: %w", err)
+	}
+	s.site.Narrow = func(host string) bool { return s.policy.Current().Names(host) }
+	return nil
+}
+
+// access sets what the verify endpoints need for a policy and other credentials than
+// the cookie.
+func (s *Server) access(c *verify.Config, client *authkit.Client, password string) {
+	if s.policy != nil {
+		c.Policy = s.policy.Current
+	}
+	c.ExplainDenials = s.config.ExplainDenials
+	c.Organizations = newMemberships(client).of
+	c.APIKeys = apikey.New(apikey.Config{
+		AuthKit: client, HashKey: seal.MACKey("api key memory", password), Revoked: s.sessions.Revoked,
+		Metrics: s.metrics.registry, Log: s.log,
+	})
+}
+
+// bearerVerifiers verify access tokens that come as bearer tokens: those of sessions,
+// and those of WorkOS Connect, whose keys each issuer serves.
+func (s *Server) bearerVerifiers(c *Config, keys http.RoundTripper) (bearer *token.Verifier, connect []*token.Verifier) {
+	bearer = &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers}
+	audiences := c.BearerAudiences
+	if len(audiences) == 0 {
+		audiences = []string{c.ClientID}
+	}
+	for _, issuer := range c.BearerIssuers {
+		connect = append(connect, &token.Verifier{
+			Keys:     &token.KeySet{URL: strings.TrimSuffix(issuer, "/") + "/oauth2/jwks", Client: &http.Client{Transport: keys}},
+			ClientID: c.ClientID, Issuers: []string{issuer}, Audiences: audiences,
+		})
+	}
+	return bearer, connect
+}
+
+const (
+	membershipsLife = 30 * time.Second
+	maxMemberships  = 10_000 // users
+)
+
+// memberships remembers of which organizations users are members, so that somebody who
+// loads a forbidden page again and again doesn't have WorkOS asked each time.
+type memberships struct {
+	client *authkit.Client
+	byUser *otter.Cache[string, []verify.Organization]
+}
+
+func newMemberships(client *authkit.Client) *memberships {
+	return &memberships{client: client, byUser: otter.Must(&otter.Options[string, []verify.Organization]{
+		MaximumSize: maxMemberships, ExpiryCalculator: otter.ExpiryWriting[string, []verify.Organization](membershipsLife),
+	})}
+}
+
+func (m *memberships) of(ctx context.Context, userID string) ([]verify.Organization, error) {
+	return m.byUser.Get(ctx, userID, otter.LoaderFunc[string, []verify.Organization](
+		func(ctx context.Context, userID string) ([]verify.Organization, error) {
+			all, err := m.client.Organizations(ctx, userID)
+			if err != nil {
+				return nil, err
+			}
+			organizations := make([]verify.Organization, len(all))
+			for i, o := range all {
+				organizations[i] = verify.Organization{ID: o.ID, Name: o.Name}
+			}
+			return organizations, nil
+		}))
+}

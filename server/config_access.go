@@ -1,0 +1,45 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+)
+
+// checkBearer wants issuers whose keys can be asked for without a stranger in between.
+func (p *problems) checkBearer(c *Config) {
+	if len(c.BearerAudiences) > 0 && len(c.BearerIssuers) == 0 {
+		p.add("BEARER_AUDIENCES", "is for the tokens of BEARER_ISSUERS, which is not set: set it too, or remove this one")
+	}
+	for _, issuer := range c.BearerIssuers {
+		u, err := url.Parse(issuer)
+		if err != nil || !isAbsolute(u) || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" ||
+			u.Scheme == "http" && !isLocal(u.Hostname()) {
+			p.add("BEARER_ISSUERS", "an issuer is not the https address of an AuthKit domain: write one such as https://example.authkit.app, without a path")
+		}
+	}
+}
+
+// checkPolicy reads the policy, so that its problems are listed with the others.
+func (p *problems) checkPolicy(c *Config) {
+	const name = "POLICY_FILE"
+	if c.PolicyFile == "" || !p.ok(name) || !p.ok("WORKOS_REDIRECT_URI") || !p.ok("WORKOS_COOKIE_DOMAIN") {
+		return
+	}
+	protected, err := site.New(c.RedirectURI, c.CookieDomain)
+	if err != nil {
+		return // has its line
+	}
+	err = (&policy.File{Path: c.PolicyFile, Options: policy.Options{Reaches: protected.Reaches}}).Load()
+	if problems, ok := errors.AsType[policy.Problems](err); ok {
+		p.bad[name] = true
+		for _, problem := range problems {
+			p.lines = append(p.lines, fmt.Errorf("%s: %s, line %d: %s", name, c.PolicyFile, problem.Line, problem.Text))
+		}
+	} else if err != nil {
+		p.add(name, "%w: name a policy that this process may read", err)
+	}
+}
