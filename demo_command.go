@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	flags.IntVar(&options.ServicePort, "service-port", 9000, "port of the service, 0 for any free one")
 	flags.IntVar(&options.EmulatorPort, "emulator-port", 4100, "port of the AuthKit emulator, 0 for any free one")
 	flags.DurationVar(&options.AccessTokenLifetime, "access-token-lifetime", 5*time.Minute, "after which a session is refreshed")
+	flags.StringVar(&options.PolicyFile, "policy", "", "`file` that says who may open which page, in place of the demo's own policy")
 	appOnly := flags.String("app-only", "", "serve only the protected page, at this `address`, for a gateway of your own that nobody can get around")
 	asJSON := flags.Bool("json", false, "print the addresses as one JSON object")
 	if err := flags.Parse(args); err != nil {
@@ -35,6 +37,9 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	options.Log = zerolog.New(zerolog.ConsoleWriter{
 		Out: stderr, NoColor: true, TimeFormat: time.TimeOnly, FieldsExclude: []string{"event", "request_id"},
 	}).Level(zerolog.InfoLevel).With().Timestamp().Logger()
+	if *appOnly != "" && options.PolicyFile != "" {
+		return errors.New("demo: -policy is for the service, which -app-only leaves out: give one of them")
+	}
 	if *appOnly != "" {
 		return runDemoApp(ctx, *appOnly, options.Log, stdout)
 	}
@@ -58,7 +63,7 @@ func runDemoApp(ctx context.Context, address string, log zerolog.Logger, stdout 
 	return demo.ServeApp(ctx, l, log)
 }
 
-// printDemo says where to go, who can sign in, and how to stop.
+// printDemo says where to go, who can sign in, what to try, and how to stop.
 func printDemo(stdout io.Writer, a demo.Addresses) error {
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\nOpen %s and sign in, without a password, as\n\n", a.URL)
@@ -66,7 +71,15 @@ func printDemo(stdout io.Writer, a demo.Addresses) error {
 		fmt.Fprintf(w, "  %s\t%s\n", u.Email, u)
 	}
 	fmt.Fprintf(w, "  any other address\ta new user without an organization\n\n")
-	fmt.Fprintf(w, "  gateway\t%s\tprotects the page\n", a.Gateway)
+	for _, p := range a.Pages {
+		fmt.Fprintf(w, "  %s\tneeds %s\n", p.URL, p.Needs)
+	}
+	fmt.Fprintf(w, "\nThis file says who may open which page; edit it while the demo runs:\n\n  %s\n\n", a.Policy)
+	fmt.Fprintf(w, "A program brings an API key:\n\n")
+	for _, c := range a.Commands {
+		fmt.Fprintf(w, "  # %s\n  %s\n", c.Answer, c.Line)
+	}
+	fmt.Fprintf(w, "\n  gateway\t%s\tprotects the pages\n", a.Gateway)
 	fmt.Fprintf(w, "  service\t%s\tis asked about every request\n", a.Service)
 	fmt.Fprintf(w, "  AuthKit emulator\t%s\thosts the sign-in page\n\n", a.Emulator)
 	fmt.Fprintf(w, "Stop with Ctrl+C.\n\n")

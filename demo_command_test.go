@@ -41,8 +41,10 @@ func runOnce(t *testing.T, args ...string) string {
 func TestDemoJSON(t *testing.T) {
 	t.Parallel()
 	var got struct {
-		Gateway, Service, Emulator, URL string
-		Users                           []struct{ Email, Name string }
+		Gateway, Service, Emulator, URL, Policy string
+		Users                                   []struct{ Email, Name string }
+		Pages                                   []struct{ Path, URL, Needs string }
+		Commands                                []struct{ Line, Answer string }
 	}
 	out := runOnce(t, "--json")
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
@@ -60,12 +62,26 @@ func TestDemoJSON(t *testing.T) {
 	if len(got.Users) != 4 || got.Users[0].Email != "paula@example.com" || got.Users[0].Name != "Paula Winter" {
 		t.Errorf("got users %v, want four, Paula Winter first", got.Users)
 	}
+	if len(got.Pages) != 6 || got.Pages[2].URL != got.Gateway+"/admin" || got.Pages[2].Needs != "the role admin" {
+		t.Errorf("got pages %v, want six, the third for the role admin", got.Pages)
+	}
+	curl := "curl -H 'X-API-Key: sk_emulator_acme_reports_T4Q9ZX7M2KWB' " + got.Gateway + "/api/reports"
+	if len(got.Commands) != 3 || got.Commands[1].Line != curl {
+		t.Errorf("got commands %v, want three, the second %s", got.Commands, curl)
+	}
+	if !strings.HasSuffix(got.Policy, "policy.yaml") {
+		t.Errorf("got policy %q, want a file policy.yaml", got.Policy)
+	}
 }
 
 func TestDemoSaysWhereAndWho(t *testing.T) {
 	t.Parallel()
 	out := runOnce(t)
-	for _, want := range []string{"Open http://localhost:", "zoe@acme.example", "Zoë Ångström, at Acme, Inc.", "Stop with Ctrl+C."} {
+	for _, want := range []string{
+		"Open http://localhost:", "zoe@acme.example", "Zoë Ångström, at Acme, Inc.", "/globex", "needs the organization Globex",
+		"  curl -H 'X-API-Key: sk_emulator_acme_reports_T4Q9ZX7M2KWB' http://localhost:", "edit it while the demo runs", "/policy.yaml\n",
+		"Stop with Ctrl+C.",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q: %s", want, out)
 		}
@@ -117,6 +133,8 @@ func TestDemoRefuses(t *testing.T) {
 		{"an argument", `unknown argument "now"`, []string{"now"}},
 		{"an unknown flag", "not defined: -colour", []string{"-colour"}},
 		{"an address that is none", "-app-only", []string{"-app-only=8080"}},
+		{"a policy that is none", "POLICY_FILE: ", []string{"-gateway-port=0", "-service-port=0", "-emulator-port=0", "-policy=no-policy.yaml"}},
+		{"a policy for the app alone", "-policy is for the service", []string{"-app-only=127.0.0.1:0", "-policy=policy.yaml"}},
 		{"a port that is none", "-emulator-port", []string{"-emulator-port=99999"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -139,7 +157,7 @@ func TestDemoHelp(t *testing.T) {
 	if err := runDemo(t.Context(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("got %v, want flag.ErrHelp", err)
 	}
-	for _, want := range []string{"-gateway-port", "-service-port", "-emulator-port", "-access-token-lifetime", "-app-only", "-json"} {
+	for _, want := range []string{"-gateway-port", "-service-port", "-emulator-port", "-access-token-lifetime", "-app-only", "-json", "-policy"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("the help lacks %s", want)
 		}

@@ -41,31 +41,36 @@ const identityPrefix = "x-auth-request-"
 // but that gateway may reach l, which need not be on a loopback address.
 func ServeApp(ctx context.Context, l net.Listener, log zerolog.Logger) error {
 	defer l.Close()
-	app, err := newApp()
+	app, err := newApp(nil)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	return serveAll(ctx, []part{{"app", serveHTTP(l, app, log)}})
 }
 
+// reportsPath is where programs ask.
+const reportsPath = "/api/reports"
+
 // app is the protected application. It knows nothing of sign-in or sessions: it
 // believes the identity headers, as it can be reached through the gateway only.
 type app struct {
 	template *template.Template
-	policy   string // Content-Security-Policy
+	csp      string // Content-Security-Policy
 	names    []string
+	tour     *tour // nil: what is around is somebody else's
 }
 
-func newApp() (*app, error) {
-	t, err := template.New("app").Parse(appSource)
+func newApp(t *tour) (*app, error) {
+	page, err := template.New("app").Parse(appSource)
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	return &app{
-		template: t,
-		policy: "default-src 'none'; script-src " + hash(appScript) + "; style-src " + hash(appStyle) +
+		template: page,
+		csp: "default-src 'none'; script-src " + hash(appScript) + "; style-src " + hash(appStyle) +
 			"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		names: verify.DefaultHeaders().Names(),
+		tour:  t,
 	}, nil
 }
 
@@ -145,14 +150,21 @@ func (a *app) received(h http.Header) []header {
 type view struct {
 	Style     template.CSS
 	Script    template.JS
-	Greeting  string
+	Greeting  string // empty: nobody is signed in
 	Initial   string
 	Identity  identity
 	Method    string
 	URI       string // path and query as they were asked for
 	Headers   []header
-	SignInURL string // as somebody else, and back here
+	SignInURL string // as somebody else, where somebody is signed in, and back here
 	LogoutURL string
+
+	Tour  *tour
+	Front bool
+	Here  string // path of the page in the tour
+	Rule  string // as the sentence about it begins
+	Needs string
+	Met   string // how
 }
 
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -161,27 +173,54 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin") // a 401 to fetch tells from it where to come back to
 	who := readIdentity(r.Header)
-	if r.URL.Path == "/api/whoami" {
-		h.Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(who) // the client may be gone
+	switch r.URL.Path {
+	case "/api/whoami":
+		writeJSON(w, who)
+		return
+	case reportsPath:
+		writeJSON(w, reports{who, []string{"January", "February", "March"}})
 		return
 	}
-	uri := r.URL.RequestURI()
-	greeting := cmp.Or(who.Name, who.Email, who.User)
-	first, _ := utf8.DecodeRuneInString(greeting)
 	var page bytes.Buffer
-	err := a.template.Execute(&page, view{
-		Style: template.CSS(appStyle), Script: template.JS(appScript),
-		Greeting: greeting, Initial: strings.ToUpper(string(first)), Identity: who,
-		Method: r.Method, URI: uri, Headers: a.received(r.Header),
-		SignInURL: flowPrefix + site.Login + "?prompt=login&rd=" + url.QueryEscape("http://"+r.Host+uri),
-		LogoutURL: flowPrefix + site.Logout,
-	})
-	if err != nil {
+	if err := a.template.Execute(&page, a.view(r, who)); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", a.policy)
+	h.Set("Content-Security-Policy", a.csp)
 	_, _ = w.Write(page.Bytes())
+}
+
+// reports is what programs get.
+type reports struct {
+	AskedBy identity `json:"asked_by"`
+	Reports []string `json:"reports"`
+}
+
+func writeJSON(w http.ResponseWriter, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(body) // the client may be gone
+}
+
+func (a *app) view(r *http.Request, who identity) view {
+	uri := r.URL.RequestURI()
+	query := url.Values{"rd": {"http://" + r.Host + uri}}
+	v := view{
+		Style: template.CSS(appStyle), Script: template.JS(appScript),
+		Greeting: cmp.Or(who.Name, who.Email, who.User), Identity: who,
+		Method: r.Method, URI: uri, Headers: a.received(r.Header),
+		LogoutURL: flowPrefix + site.Logout, Tour: a.tour,
+	}
+	if v.Greeting != "" {
+		first, _ := utf8.DecodeRuneInString(v.Greeting)
+		v.Initial = strings.ToUpper(string(first))
+		query.Set("prompt", "login")
+	}
+	v.SignInURL = flowPrefix + site.Login + "?" + query.Encode()
+	if a.tour != nil {
+		p := placeOf(r.URL.Path)
+		v.Here, v.Front = p.path, r.URL.Path == "/"
+		v.Rule, v.Needs, v.Met = p.title(), p.needs, p.met(who)
+	}
+	return v
 }

@@ -11,7 +11,7 @@ import (
 
 func serveApp(t *testing.T, target string, h http.Header) *httptest.ResponseRecorder {
 	t.Helper()
-	a, err := newApp()
+	a, err := newApp(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,13 +38,16 @@ func TestAppPage(t *testing.T) {
 			[]string{"<b>support@example.com</b> is acting"}},
 		{"escapes", "/%3Cb%3E?%22", http.Header{"X-Auth-Request-Name": {"<script>alert(1)</script>"}},
 			[]string{"<h1>Hello, &lt;script&gt;alert(1)&lt;/script&gt;</h1>", "/%3Cb%3E?%22</code>"}},
-		{"shows the URL as it was", "/reports?year=2026&q=a%26b", nil, []string{
+		{"shows the URL as it was", "/reports?year=2026&q=a%26b", http.Header{"X-Auth-Request-User": {"user_1"}}, []string{
 			`<code id="asked">/reports?year=2026&amp;q=a%26b</code>`,
 			`href="/_auth/login?prompt=login&amp;rd=http%3A%2F%2Fexample.com%2Freports%3Fyear%3D2026%26q%3Da%2526b"`,
 			`href="/_auth/logout"`,
 		}},
 		{"shows a spelling that should not be there", "/", http.Header{"X_auth_request_user": {"spoofed"}},
 			[]string{`<th scope="row">X_auth_request_user</th><td>spoofed</td>`}},
+		{"says that nobody is signed in", "/public", http.Header{"X-Auth-Request-User": {""}}, []string{
+			"<p>You are not signed in.</p>", `href="/_auth/login?rd=http%3A%2F%2Fexample.com%2Fpublic">Sign in</a>`,
+		}},
 		{"says that there is no identity", "/", nil, []string{"sent around the gateway?"}},
 	}
 	for _, tt := range tests {
@@ -53,6 +56,9 @@ func TestAppPage(t *testing.T) {
 			w := serveApp(t, tt.target, tt.header)
 			if w.Code != 200 || strings.Contains(w.Body.String(), "<script>alert") {
 				t.Errorf("got status %d, want 200 and no script of a header", w.Code)
+			}
+			if strings.Contains(w.Body.String(), "policy") {
+				t.Errorf("the page tells of a policy that is somebody else's: %s", w.Body)
 			}
 			for _, want := range tt.want {
 				if !strings.Contains(w.Body.String(), want) {

@@ -111,8 +111,32 @@ func (b *browser) send(method, target string, h http.Header, body string) answer
 // signIn opens a page without a session and signs in at the hosted page.
 func (b *browser) signIn(target, email string) answer {
 	b.t.Helper()
+	return b.signInTo(target, email, "")
+}
+
+// signInTo is signIn to one of several organizations.
+func (b *browser) signInTo(target, email, organizationID string) answer {
+	b.t.Helper()
+	choice := url.Values{"email": {email}}
+	if organizationID != "" {
+		choice.Set("organization_id", organizationID)
+	}
 	hosted := b.follow(b.follow(b.open(target, nil)))
-	return b.follow(b.follow(b.submit(hosted, url.Values{"email": {email}})))
+	return b.follow(b.follow(b.submit(hosted, choice)))
+}
+
+// click follows the page's link with that text.
+func (b *browser) click(page answer, text string) answer {
+	b.t.Helper()
+	link := regexp.MustCompile(`<a [^>]*href="([^"]*)"[^>]*>` + regexp.QuoteMeta(text) + `</a>`).FindStringSubmatch(page.body)
+	if link == nil {
+		b.t.Fatalf("%s has no link %q: %s", page.url, text, page.body)
+	}
+	to, err := page.url.Parse(html.UnescapeString(link[1]))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.send(http.MethodGet, to.String(), documentHeaders("same-origin"), "")
 }
 
 var tags = regexp.MustCompile(`<[^>]*>`)

@@ -7,19 +7,20 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/server"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
-// The emulated environment. Its key opens nothing else.
+// The emulated environment. Its secrets open nothing else.
 const (
-	clientID = "client_demo"
-	apiKey   = "sk_test_demo"
+	clientID      = "client_demo"
+	apiKey        = "sk_test_demo"
+	webhookSecret = "whsec_demo"
 
 	graceWindow = 10 * time.Second
 )
@@ -34,6 +35,7 @@ type Options struct {
 	EmulatorPort int
 
 	AccessTokenLifetime time.Duration  // 0: the emulator's own, 5 minutes
+	PolicyFile          string         // empty: a copy of the demo's own, for the time that it runs
 	Log                 zerolog.Logger // of the service and the gateway
 }
 
@@ -44,14 +46,10 @@ type Addresses struct {
 	Emulator string `json:"emulator"`
 	URL      string `json:"url"` // the protected page to open
 	Users    []User `json:"users"`
-}
 
-// User is somebody who can sign in. Any other email address can, too.
-type User struct {
-	Email         string   `json:"email"`
-	Name          string   `json:"name"`
-	Organizations []string `json:"organizations"`          // by name; with more than one, the user chooses
-	Impersonator  string   `json:"impersonator,omitempty"` // email address of who is really there
+	Pages    []Page    `json:"pages"`
+	Commands []Command `json:"commands"` // for an API key
+	Policy   string    `json:"policy"`   // the file, read again when it changes
 }
 
 // Run starts everything and calls ready once, when connections are accepted. It
@@ -64,15 +62,29 @@ func Run(ctx context.Context, o Options, ready func(Addresses) error) error {
 	}
 	defer l.close()
 	addresses := l.addresses()
-	authKit, err := newEmulator(addresses, o.AccessTokenLifetime)
-	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+	if addresses.Policy = o.PolicyFile; o.PolicyFile == "" {
+		file, remove, err := writePolicy()
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		defer remove()
+		addresses.Policy = file
 	}
+	return serve(ctx, o, l, addresses, ready)
+}
+
+// serve puts the parts together, and serves.
+func serve(ctx context.Context, o Options, l *listeners, addresses Addresses, ready func(Addresses) error) error {
 	service, err := newService(addresses, portOf(l.emulator), o.Log)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	app, err := newApp()
+	authKit, err := newEmulator(addresses, o.AccessTokenLifetime)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer authKit.Close()
+	app, err := newApp(&tour{addresses.Pages, addresses.Commands, addresses.Policy, o.PolicyFile == ""})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -88,7 +100,8 @@ func Run(ctx context.Context, o Options, ready func(Addresses) error) error {
 	})
 }
 
-// newEmulator knows the gateway's callback and the page after a sign-out.
+// newEmulator knows the gateway's callback, the page after a sign-out, and where the
+// service hears of what has been revoked.
 func newEmulator(a Addresses, accessTokenLifetime time.Duration) (*emulator.Emulator, error) {
 	base, err := url.Parse(a.Emulator)
 	if err != nil {
@@ -99,6 +112,7 @@ func newEmulator(a Addresses, accessTokenLifetime time.Duration) (*emulator.Emul
 		RedirectURIs:        []string{redirectURI(a)},
 		LogoutReturnURLs:    []string{logoutReturnURL(a)},
 		AccessTokenLifetime: accessTokenLifetime, GraceWindow: graceWindow,
+		WebhookURLs: []string{a.Service + flowPrefix + site.Webhooks}, WebhookSecret: webhookSecret,
 	})
 }
 
@@ -112,7 +126,10 @@ func newService(a Addresses, emulatorPort int, log zerolog.Logger) (*server.Serv
 		"WORKOS_API_HOSTNAME":    "localhost",
 		"WORKOS_API_HTTPS":       "false",
 		"WORKOS_API_PORT":        strconv.Itoa(emulatorPort),
+		"WORKOS_WEBHOOK_SECRET":  webhookSecret,
 		"LOGOUT_RETURN_URL":      logoutReturnURL(a),
+		"POLICY_FILE":            a.Policy,
+		"EXPLAIN_DENIALS":        "true",
 		"GATEWAY":                "traefik",
 		"TRUSTED_PROXIES":        "127.0.0.1,::1",
 	})
@@ -123,7 +140,7 @@ func newService(a Addresses, emulatorPort int, log zerolog.Logger) (*server.Serv
 }
 
 func redirectURI(a Addresses) string     { return a.Gateway + flowPrefix + callback }
-func logoutReturnURL(a Addresses) string { return a.Gateway + flowPrefix + "logout" }
+func logoutReturnURL(a Addresses) string { return a.Gateway + flowPrefix + site.Logout }
 
 // listeners of all parts.
 type listeners struct{ emulator, service, app, gateway net.Listener }
@@ -168,46 +185,13 @@ func (l *listeners) close() {
 func (l *listeners) addresses() Addresses {
 	local := func(l net.Listener) string { return "http://localhost:" + strconv.Itoa(portOf(l)) }
 	gateway := local(l.gateway)
-	return Addresses{
+	a := Addresses{
 		Gateway: gateway, Service: local(l.service), Emulator: local(l.emulator),
-		URL: gateway + "/", Users: users(),
+		URL: gateway + "/", Users: users(), Pages: pages(gateway),
 	}
+	a.Commands = commands(a)
+	return a
 }
 
 // at is where the gateway reaches a part: at the very address, not by a name.
 func at(l net.Listener) *url.URL { return &url.URL{Scheme: "http", Host: l.Addr().String()} }
-
-func users() []User {
-	seeded, organizations := emulator.Seed()
-	names := map[string]string{}
-	for _, o := range organizations {
-		names[o.ID] = o.Name
-	}
-	list := make([]User, len(seeded))
-	for i, u := range seeded {
-		list[i] = User{Email: u.Email, Name: u.Name(), Organizations: []string{}}
-		for _, m := range u.Memberships {
-			list[i].Organizations = append(list[i].Organizations, names[m.OrganizationID])
-		}
-		if u.Impersonator != nil {
-			list[i].Impersonator = u.Impersonator.Email
-		}
-	}
-	return list
-}
-
-// String says in a few words what somebody is.
-func (u User) String() string {
-	text := u.Name
-	switch {
-	case u.Impersonator != "":
-		text += ", impersonated by " + u.Impersonator
-	case len(u.Organizations) == 0:
-		text += ", no organization"
-	case len(u.Organizations) == 1:
-		text += ", at " + u.Organizations[0]
-	default:
-		text += ", chooses: " + strings.Join(u.Organizations, " or ")
-	}
-	return text
-}

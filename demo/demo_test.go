@@ -5,9 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,10 +48,31 @@ func start(t *testing.T, o Options) Addresses {
 func TestAccessTokenLifetime(t *testing.T) {
 	t.Parallel()
 	a := start(t, Options{AccessTokenLifetime: 90 * time.Second})
+	token := accessToken(t, a, "paula@example.com")
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("got %q, want an access token", token)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims struct{ Iat, Exp int }
+	if err := json.Unmarshal(raw, &claims); err != nil {
+		t.Fatal(err)
+	}
+	if claims.Exp-claims.Iat != 90 {
+		t.Errorf("got an access token of %d s, want 90", claims.Exp-claims.Iat)
+	}
+}
+
+// accessToken is that of a session of its own.
+func accessToken(t *testing.T, a Addresses, email string) string {
+	t.Helper()
 	b := newBrowser(t)
 	authorize := a.Emulator + "/user_management/authorize?" + url.Values{
 		"client_id": {"client_demo"}, "response_type": {"code"}, "provider": {"authkit"},
-		"redirect_uri": {a.Gateway + "/_auth/callback"}, "login_hint": {"paula@example.com"},
+		"redirect_uri": {a.Gateway + "/_auth/callback"}, "login_hint": {email},
 	}.Encode()
 	callback, err := url.Parse(b.redirect(b.open(authorize, nil)))
 	if err != nil {
@@ -65,21 +89,7 @@ func TestAccessTokenLifetime(t *testing.T) {
 	if err := json.Unmarshal([]byte(exchanged.body), &session); err != nil {
 		t.Fatal(err)
 	}
-	parts := strings.Split(session.AccessToken, ".")
-	if len(parts) != 3 {
-		t.Fatalf("got %s, want a session", exchanged.body)
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var claims struct{ Iat, Exp int }
-	if err := json.Unmarshal(raw, &claims); err != nil {
-		t.Fatal(err)
-	}
-	if claims.Exp-claims.Iat != 90 {
-		t.Errorf("got an access token of %d s, want 90", claims.Exp-claims.Iat)
-	}
+	return session.AccessToken
 }
 
 func TestBothLoopbackAddressesAndNoOther(t *testing.T) {
@@ -192,16 +202,24 @@ func TestBadOptions(t *testing.T) {
 }
 
 // Not parallel: another demo of these tests might take the port.
-func TestStopFreesThePorts(t *testing.T) {
+func TestStopLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	var port string
+	var port, file string
 	err := Run(ctx, Options{Log: zerolog.Nop()}, func(a Addresses) error {
+		file = a.Policy
+		got, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(got), "# The demo's policy.") {
+			t.Errorf("got %s, %v, want the policy with its comments", got, err)
+		}
 		_, port, _ = strings.Cut(strings.TrimPrefix(a.Gateway, "http://"), ":")
 		cancel()
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Dir(file)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory of %s: got %v, want none", file, err)
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil {

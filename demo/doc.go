@@ -8,12 +8,15 @@
 //	Run      listeners, wiring, start and stop         (demo.go, serve.go)
 //	listen   127.0.0.1 and [::1], on one port          (listen.go)
 //	gateway  what Traefik does with its ForwardAuth    (gateway.go)
-//	app      a page that shows what it got to know     (app.go)
+//	app      pages that show what they got to know     (app.go)
+//	tour     the pages, and what each of them needs    (tour.go)
+//	policy   who may open which, a file to edit        (policy.yaml, policy.go)
 //	ServeApp the app alone, for docker-compose.yml     (app.go)
 //
 // The service is the one that `serve` runs, with a configuration of its own: no
 // variable of the environment and no .env is read, and the cookie password is a
-// new one at every start, so a restart signs everybody out.
+// new one at every start, so a restart signs everybody out. The emulator's webhooks
+// reach it, so that what is revoked there ends at once.
 //
 // It is no gateway for anything but the demo: no TLS, one app, and no limit on what
 // clients send beyond those of net/http.

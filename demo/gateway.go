@@ -21,7 +21,9 @@ import (
 const callback = "callback"
 
 // flowPaths go to the service as they are: exactly these, never all of it.
-var flowPaths = []string{flowPrefix + site.Login, flowPrefix + site.SignUp, flowPrefix + callback, flowPrefix + site.Logout}
+var flowPaths = []string{
+	flowPrefix + site.Login, flowPrefix + site.SignUp, flowPrefix + callback, flowPrefix + site.Logout, flowPrefix + site.Switch,
+}
 
 // gateway does what Traefik does with examples/traefik: it asks the service about
 // every request, and lets the app have only those that are answered with 2xx.

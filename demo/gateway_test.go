@@ -102,6 +102,8 @@ Host: LOCALHOST:3000
 Content-Length: 5
 Content-Type: text/plain
 Cookie: wos-session=sealed
+Authorization: Bearer token
+X-API-Key: sk_key
 Sec-Fetch-Mode: navigate
 Sec-WebSocket-Key: key
 Connection: close, X-Forwarded-Uri, X-Dropped
@@ -124,6 +126,7 @@ hello`)
 		"X-Forwarded-Method": {"POST"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"LOCALHOST:3000"},
 		"X-Forwarded-Uri": {"/reports?q=a%26b"}, "X-Forwarded-For": {"127.0.0.1"},
 		"Content-Type": {"text/plain"}, "Cookie": {"wos-session=sealed"},
+		"Authorization": {"Bearer token"}, "X-Api-Key": {"sk_key"},
 		"Sec-Fetch-Mode": {"navigate"}, "Sec-Websocket-Key": {"key"},
 	}
 	for name, values := range want {
@@ -183,6 +186,9 @@ func TestFlowPaths(t *testing.T) {
 		{"/_auth/sign-up", true},
 		{"/_auth/callback?code=1&state=2", true},
 		{"/_auth/logout", true},
+		{"/_auth/switch?organization_id=org_1", true},
+		{"/_auth/switch/", false},
+		{"/_auth/webhooks", false},
 		{"/", false},
 		{"/_auth/", false},
 		{"/_auth/login/", false},

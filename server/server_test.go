@@ -36,7 +36,7 @@ const (
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // newWorld makes a Server of the smallest environment and what pairs of name and
-// value add.
+// value add, in which AUTHKIT stands for AuthKit's address.
 func newWorld(t testing.TB, pairs ...string) *world {
 	t.Helper()
 	key, err := signingKey()
@@ -64,6 +64,9 @@ func newWorld(t testing.TB, pairs ...string) *world {
 	}
 	s.Start()
 	t.Cleanup(s.Close)
+	for i := range pairs {
+		pairs[i] = strings.ReplaceAll(pairs[i], "AUTHKIT", base.String())
+	}
 	c, err := ParseConfig(environ(append([]string{
 		"WORKOS_REDIRECT_URI", redirectURI,
 		"WORKOS_API_HOSTNAME", base.Hostname(), "WORKOS_API_PORT", base.Port(), "WORKOS_API_HTTPS", "false",

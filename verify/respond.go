@@ -137,7 +137,7 @@ func explain(d *decision, login string) page.Page {
 	case ReasonAuthTooOld:
 		p.Title, p.Text = "Sign in again", "This needs a more recent sign-in."
 	case ReasonNoCredential:
-		p.Title, p.Text = "Credentials required", "This needs an access token or an API key in the Authorization header."
+		p.Title, p.Text = "Credentials required", "This needs an access token or an API key: Authorization: Bearer, or X-API-Key for a key."
 	case ReasonBadCredential:
 		p.Title, p.Text = "Not accepted", "The access token or API key is not valid."
 	case ReasonRateLimited:

@@ -33,7 +33,7 @@ func (h *Handler) route(q *question) *decision {
 	q.rule = match.Rule
 	switch {
 	case q.rule.Access == policy.Nobody:
-		return h.forbid(q, policy.Unmet{Requirement: "allow"})
+		return h.forbid(q, policy.Unmet{Requirement: "nobody"})
 	case q.firstContact:
 	case match.Preflight, h.AllowPreflight && announced != "" && !match.Unsure:
 		return &decision{status: http.StatusOK}
