@@ -14,7 +14,6 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
 
 const large = "large@example.com"
@@ -63,19 +62,7 @@ func (s *stack) expiredSession(t *testing.T, email string) string {
 	t.Helper()
 	s.clock.Store(int64(-time.Hour))
 	defer s.clock.Store(0)
-	made, err := session.FromResponse(s.authenticate(t, map[string]string{"grant_type": "authorization_code", "code": s.code(t, email)}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	plaintext, err := made.JSONFor(seal.FormatIron)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := seal.Iron{Passwords: []string{cookiePassword}}.Seal(plaintext)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sealed
+	return s.sealedSession(t, email)
 }
 
 // code signs a user in at AuthKit, without a browser and without PKCE.

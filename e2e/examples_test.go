@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
 )
 
@@ -37,7 +39,7 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 	}
 	t.Run("traefik copies them, labels", func(t *testing.T) {
 		t.Parallel()
-		match := regexp.MustCompile(`authresponseheaders: "(.*)"`).FindStringSubmatch(example(t, "traefik/docker-labels.yml"))
+		match := regexp.MustCompile(`authresponseheaders: &identity "(.*)"`).FindStringSubmatch(example(t, "traefik/docker-labels.yml"))
 		if match == nil {
 			t.Fatal("no authresponseheaders")
 		}
@@ -71,6 +73,45 @@ func TestNginxVariables(t *testing.T) {
 	for _, m := range sent {
 		if want := strings.ToLower(strings.ReplaceAll(m[1], "-", "_")); read[m[2]] != want {
 			t.Errorf("%s: got $upstream_http_%s, want $upstream_http_%s", m[1], read[m[2]], want)
+		}
+	}
+}
+
+// Every flow endpoint is in every example, by name.
+func TestExamplesNameEveryFlowEndpoint(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"nginx/authkit/server.conf", "traefik/dynamic.yml", "traefik/docker-labels.yml"} {
+		text := example(t, file)
+		for _, name := range []string{"login", "sign-up", "callback", "switch", "logout", "webhooks"} {
+			if !regexp.MustCompile(`/_auth/` + name + "[` ]").MatchString(text) {
+				t.Errorf("%s: got no /_auth/%s", file, name)
+			}
+		}
+	}
+}
+
+// As labels, each middleware that asks the service differs from the first one in its requirements alone.
+func TestTraefikLabels(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Services map[string]struct{ Labels map[string]string }
+	}
+	if err := yaml.Load([]byte(example(t, "traefik/docker-labels.yml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	labels := file.Services["auth"].Labels
+	for _, middleware := range []struct{ name, query string }{
+		{"authkit", ""}, {"authkit-admin", "?role=admin,owner"}, {"authkit-partners", "?organization=org_01ABC"},
+	} {
+		for option, want := range map[string]string{
+			"address":             "http://auth:9000/verify/forward-auth" + middleware.query,
+			"trustforwardheader":  "false",
+			"maxresponsebodysize": "8192",
+			"authresponseheaders": labels["traefik.http.middlewares.authkit.forwardauth.authresponseheaders"],
+		} {
+			if got := labels["traefik.http.middlewares."+middleware.name+".forwardauth."+option]; got != want || got == "" {
+				t.Errorf("%s: %s: got %q, want %q", middleware.name, option, got, want)
+			}
 		}
 	}
 }

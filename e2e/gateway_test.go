@@ -46,25 +46,31 @@ func localhost(port string) string { return "http://localhost:" + port }
 
 func startNginx(t *testing.T, at addresses) {
 	t.Helper()
-	nginx := program(t, "nginx", "/usr/sbin/nginx")
-	dir := copyExample(t, "nginx")
+	runNginx(t, nginxExample(t, at), at.gateway)
+}
+
+// nginxExample is a copy of the example, with these addresses.
+func nginxExample(t *testing.T, at addresses) (dir string) {
+	t.Helper()
+	dir = copyExample(t, "nginx")
 	replace(t, dir, "authkit/http.conf", "server auth:9000;", "server "+at.service+";")
 	replace(t, dir, "localhost.conf", "server app:8080;", "server "+at.app+";")
 	replace(t, dir, "localhost.conf", "listen 3000;", "listen "+at.gateway+";")
-	runNginx(t, nginx, dir, at.gateway)
+	return dir
 }
 
 // runNginx runs an example's nginx.conf, with every file that nginx writes in
 // the example's own folder.
-func runNginx(t *testing.T, nginx, dir, address string) {
+func runNginx(t *testing.T, dir, address string) *process {
 	t.Helper()
+	nginx := program(t, "nginx", "/usr/sbin/nginx")
 	replace(t, dir, "nginx.conf", "/var/log/nginx/access.log", filepath.Join(dir, "access.log"))
 	replace(t, dir, "nginx.conf", "http {", "http {"+tempPaths(dir))
 	globals := "daemon off; pid " + filepath.Join(dir, "nginx.pid") + ";"
 	if os.Geteuid() == 0 {
 		globals += " user root;" // whom the folder belongs to
 	}
-	start(t, address, exec.Command(nginx, "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr", "-g", globals))
+	return start(t, address, exec.Command(nginx, "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr", "-g", globals))
 }
 
 func tempPaths(dir string) string {
@@ -77,16 +83,27 @@ func tempPaths(dir string) string {
 
 func startTraefik(t *testing.T, at addresses) {
 	t.Helper()
-	traefik := program(t, append(cachedTraefik(t), "traefik")...)
-	dir := copyExample(t, "traefik")
+	runTraefik(t, traefikExample(t, at), at.gateway)
+}
+
+// traefikExample is a copy of the example, with these addresses.
+func traefikExample(t *testing.T, at addresses) (dir string) {
+	t.Helper()
+	dir = copyExample(t, "traefik")
 	replace(t, dir, "traefik.yml", `":3000"`, `"`+at.gateway+`"`)
 	replace(t, dir, "traefik.yml", "/etc/traefik/dynamic.yml", filepath.Join(dir, "dynamic.yml"))
 	replace(t, dir, "traefik.yml", "providers:", "providers:\n  providersThrottleDuration: 10ms") // else it starts in 2 s
 	replace(t, dir, "dynamic.yml", "http://auth:9000", "http://"+at.service)
 	replace(t, dir, "dynamic.yml", "http://app:8080", "http://"+at.app)
-	p := start(t, at.gateway, exec.Command(traefik, "--configFile="+filepath.Join(dir, "traefik.yml")))
+	return dir
+}
+
+func runTraefik(t *testing.T, dir, address string) {
+	t.Helper()
+	traefik := program(t, append(cachedTraefik(t), "traefik")...)
+	p := start(t, address, exec.Command(traefik, "--configFile="+filepath.Join(dir, "traefik.yml")))
 	p.await(t, "its routers", func() bool { // it listens before it has any
-		response, err := http.Get("http://" + at.gateway + "/favicon.ico")
+		response, err := http.Get("http://" + address + "/favicon.ico")
 		if err != nil {
 			return false
 		}

@@ -64,21 +64,35 @@ type stack struct {
 // variables for the service can be added: "NAME=value".
 func newStack(t *testing.T, g gateway, environment ...string) *stack {
 	t.Helper()
+	s := newSite(t, g)
+	s.startAuthKit(t)
+	s.open(t, g, environment...)
+	return s
+}
+
+// newSite starts the app and chooses the addresses.
+func newSite(t *testing.T, g gateway) *stack {
+	t.Helper()
 	s := &stack{app: startApp(t)}
 	s.at = addresses{gateway: freeAddress(t), service: freeAddress(t), app: s.app.address}
 	if g.start == nil {
 		s.at.gateway = s.at.service
 	}
 	s.origin = g.origin(portOf(t, s.at.gateway))
-	s.startAuthKit(t)
+	return s
+}
+
+// open starts the service and the gateway.
+func (s *stack) open(t *testing.T, g gateway, environment ...string) {
+	t.Helper()
 	s.startService(t, g, environment)
 	if g.start != nil {
 		g.start(t, s.at)
 	}
-	return s
 }
 
-func (s *stack) startAuthKit(t *testing.T) {
+// startAuthKit starts AuthKit, which sends webhooks to these URLs.
+func (s *stack) startAuthKit(t *testing.T, webhooks ...string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -95,6 +109,8 @@ func (s *stack) startAuthKit(t *testing.T) {
 		LogoutReturnURLs: []string{s.origin + "/favicon.ico"},
 		Users:            append(users, user),
 		Organizations:    append(organizations, organization),
+		WebhookURLs:      webhooks,
+		WebhookSecret:    webhookSecret,
 		Now:              func() time.Time { return time.Now().Add(time.Duration(s.clock.Load())) },
 	})
 	if err != nil {
@@ -103,7 +119,7 @@ func (s *stack) startAuthKit(t *testing.T) {
 	s.api = base.String()
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: s.authKit}}
 	server.Start()
-	t.Cleanup(server.Close)
+	t.Cleanup(func() { s.authKit.Close(); server.Close() })
 }
 
 func (s *stack) startService(t *testing.T, g gateway, environment []string) {

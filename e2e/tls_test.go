@@ -24,7 +24,6 @@ func publicOrigin(port string) string { return "https://" + publicHost + ":" + p
 // startNginxWithTLS runs the example for a public name.
 func startNginxWithTLS(t *testing.T, at addresses) {
 	t.Helper()
-	nginx := program(t, "nginx", "/usr/sbin/nginx")
 	dir := copyExample(t, "nginx")
 	certificate, key := selfSigned(t)
 	replace(t, dir, "authkit/http.conf", "server auth:9000;", "server "+at.service+";")
@@ -34,7 +33,7 @@ func startNginxWithTLS(t *testing.T, at addresses) {
 	replace(t, dir, "app.example.com.conf", "listen 80;", "listen "+freeAddress(t)+";")
 	replace(t, dir, "app.example.com.conf", "/etc/nginx/tls/app.example.com.crt", certificate)
 	replace(t, dir, "app.example.com.conf", "/etc/nginx/tls/app.example.com.key", key)
-	runNginx(t, nginx, dir, at.gateway)
+	runNginx(t, dir, at.gateway)
 }
 
 // trustGateway makes the browser find the public name at an address, whatever

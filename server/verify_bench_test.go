@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -85,8 +86,9 @@ func bare(like http.Header) http.Handler {
 // turns. The client is a process of its own, so that all CPU of this one is the
 // server's: reading the request, deciding, writing, and collecting garbage.
 //
-//	bare-us, verify-us, log-us   CPU of one request; log: with DECISION_LOG=all, to /dev/null
-//	ratio, log-ratio             verify and log to bare; DESIGN asks for 1.10 and 1.25 at most
+//	bare-us, verify-us, log-us, policy-us   CPU of one request; log: with DECISION_LOG=all, to
+//	                                        /dev/null; policy: with 10,000 rules
+//	ratio, log-ratio, policy-ratio          to bare; DESIGN asks for 1.10, with the log for 1.25 at most
 func BenchmarkVerifyServer(b *testing.B) {
 	w, cookie := benchmarkWorld(b, io.Discard)
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -95,6 +97,7 @@ func BenchmarkVerifyServer(b *testing.B) {
 	}
 	defer null.Close()
 	logged, loggedCookie := benchmarkWorld(b, null, "DECISION_LOG", "all")
+	governed, governedCookie := benchmarkWorld(b, io.Discard, "POLICY_FILE", manyRules(b))
 	answer := ask(b, w.Handler(), "GET", "/verify/forward-auth", benchmarkHeader+cookie)
 	if answer.Code != 200 {
 		b.Fatalf("got %d %v, want 200", answer.Code, answer.Header())
@@ -105,6 +108,7 @@ func BenchmarkVerifyServer(b *testing.B) {
 		{name: "bare", handler: bare(answer.Header()), cookie: cookie},
 		{name: "verify", handler: w.Handler(), cookie: cookie},
 		{name: "log", handler: logged.Handler(), cookie: loggedCookie},
+		{name: "policy", handler: governed.Handler(), cookie: governedCookie},
 	}
 	for _, s := range sides {
 		s.listen(b, w.Server)
@@ -125,7 +129,25 @@ func BenchmarkVerifyServer(b *testing.B) {
 	}
 	b.ReportMetric(float64(sides[1].used)/float64(sides[0].used), "ratio")
 	b.ReportMetric(float64(sides[2].used)/float64(sides[0].used), "log-ratio")
+	b.ReportMetric(float64(sides[3].used)/float64(sides[0].used), "policy-ratio")
 	b.ReportMetric(float64(len(cookie)), "cookie-bytes")
+}
+
+// manyRules writes a policy whose last but one rule is for the benchmark's request.
+func manyRules(b *testing.B) string {
+	b.Helper()
+	var text strings.Builder
+	text.WriteString("default: deny\nrules:\n")
+	for i := range 9_998 {
+		fmt.Fprintf(&text, "  - {name: rule %d, paths: [/area/%d/**, /api/area/*/%d], require: {roles: [r%d]}}\n", i, i, i, i)
+	}
+	text.WriteString("  - {name: API, paths: [/api/**], require: {organizations: [" + acmeID + "], roles: [owner, admin], permissions: [reports:read]}}\n")
+	text.WriteString("  - {name: rest, paths: [/rest/**]}\n")
+	path := filepath.Join(b.TempDir(), "policy.yaml")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
 }
 
 // side is one of the servers that are compared.
