@@ -71,8 +71,8 @@ func (f *Flow) distrust(w http.ResponseWriter, r *http.Request, s state, opened 
 // restart begins a state's sign-in anew, and leaves word of it.
 func (f *Flow) restart(w http.ResponseWriter, r *http.Request, t trail, s state) {
 	f.setTrail(w, r, t)
-	redirect(w, f.endpointURL(site.Login, map[string]string{
-		"trail": f.sealTrails(t), "rd": s.ReturnURL, "organization_id": s.OrganizationID, "max_age": seconds(s.MaxAge),
+	redirect(w, f.Site.FlowURL(site.Login, s.ReturnURL, map[string]string{
+		"trail": f.sealTrails(t), "organization_id": s.OrganizationID, "max_age": seconds(s.MaxAge),
 	}))
 }
 

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -96,17 +95,6 @@ func (f *Flow) setSession(w http.ResponseWriter, r *http.Request, sealed string)
 	addLines(w, lines)
 	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
 	return nil
-}
-
-// endpointURL is the absolute URL of an endpoint with those options that aren't empty.
-func (f *Flow) endpointURL(name string, options map[string]string) string {
-	query := url.Values{}
-	for option, value := range options {
-		if value != "" {
-			query.Set(option, value)
-		}
-	}
-	return f.Site.Endpoint(name) + "?" + query.Encode()
 }
 
 // redirect sends the browser elsewhere, by GET whatever it asked with.

@@ -50,13 +50,13 @@ func noOrganizationPage() page.Page {
 func (f *Flow) confirmSwitchPage(m move) page.Page {
 	return page.Page{
 		Status: http.StatusOK, Title: "Switch organization?", Text: "This moves your session to the organization " + m.organizationID + ".",
-		Buttons: []page.Button{{Text: "Switch", Action: f.Site.Prefix() + site.Switch, Fields: m.options()}},
+		Buttons: []page.Button{{Text: "Switch", Action: f.Site.Prefix() + site.Switch, Fields: map[string]string{"organization_id": m.organizationID, "rd": m.returnURL}}},
 	}
 }
 
 // noMemberPage answers a user who is signed in, and stays so.
 func (f *Flow) noMemberPage(m move) page.Page {
-	other := f.endpointURL(site.Login, map[string]string{"prompt": "login", "rd": m.returnURL})
+	other := f.Site.FlowURL(site.Login, m.returnURL, map[string]string{"prompt": "login"})
 	return page.Page{
 		Status: http.StatusForbidden, Title: "You don't belong to that organization", Reason: "forbidden",
 		Text:  "Your session stays in the organization that it is in.",
@@ -74,8 +74,8 @@ func (f *Flow) notSwitchedPage(m move, err error) page.Page {
 	case errors.Is(err, session.ErrMisconfigured):
 		p.Status, p.Reason = http.StatusForbidden, "misconfigured"
 	}
-	p.LoginURL = f.endpointURL(site.Login, m.options())
-	p.Links = append([]page.Link{{Text: "Try again", URL: f.endpointURL(site.Switch, m.options())}}, f.back(m)...)
+	p.LoginURL = f.moveURL(site.Login, m)
+	p.Links = append([]page.Link{{Text: "Try again", URL: f.moveURL(site.Switch, m)}}, f.back(m)...)
 	p.Links = append(p.Links, page.Link{Text: "Sign in again", URL: p.LoginURL})
 	return p
 }

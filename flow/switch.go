@@ -22,9 +22,9 @@ type move struct {
 	returnURL      string // where to go then, checked; empty: the default
 }
 
-// options are the move's in a URL or a form.
-func (m move) options() map[string]string {
-	return map[string]string{"organization_id": m.organizationID, "rd": m.returnURL}
+// moveURL is the endpoint at which the move is made, or the sign-in that it needs.
+func (f *Flow) moveURL(endpoint string, m move) string {
+	return f.Site.FlowURL(endpoint, m.returnURL, map[string]string{"organization_id": m.organizationID})
 }
 
 // readMove returns false where the organization can't be one.
@@ -95,7 +95,7 @@ func (f *Flow) notSwitched(w http.ResponseWriter, r *http.Request, m move, err e
 		show(w, r, f.noMemberPage(m))
 	case errors.As(err, &step), noSession(err):
 		f.Log.Info().Str("event", "switch").Err(err).Msg("the switch needs a sign-in")
-		redirect(w, f.endpointURL(site.Login, m.options()))
+		redirect(w, f.moveURL(site.Login, m))
 	default:
 		f.Log.Error().Str("event", "switch").Err(err).Msg("the switch failed")
 		if errors.Is(err, session.ErrUnavailable) {

@@ -43,7 +43,7 @@ func TestSwitchWithoutASession(t *testing.T) {
 			b := w.signedIn(t, sam, acme)
 			tt.spoil(t, w, b)
 			a := b.get(switchTo + globex + "&rd=/page")
-			if want := login + "?organization_id=" + globex + "&rd=https%3A%2F%2Fapp.example.com%2Fpage"; a.status != http.StatusSeeOther || a.location() != want {
+			if want := login + "?rd=https%3A%2F%2Fapp.example.com%2Fpage&organization_id=" + globex; a.status != http.StatusSeeOther || a.location() != want {
 				t.Fatalf("got status %d to %q, want %q", a.status, a.location(), want)
 			}
 			b.refuses = nil
@@ -87,7 +87,7 @@ func TestSwitchThroughAuthKit(t *testing.T) {
 			b := w.signedIn(t, sam, acme)
 			w.refuseRefresh(t, tt.status, tt.body)
 			a := b.get(switchTo + globex + "&rd=/page")
-			want := login + "?organization_id=" + globex + "&rd=https%3A%2F%2Fapp.example.com%2Fpage"
+			want := login + "?rd=https%3A%2F%2Fapp.example.com%2Fpage&organization_id=" + globex
 			if a.status != http.StatusSeeOther || a.location() != want || len(a.header["Set-Cookie"]) != 0 {
 				t.Fatalf("got status %d to %q, cookies %q, want %q", a.status, a.location(), a.header["Set-Cookie"], want)
 			}
@@ -131,7 +131,7 @@ func TestSwitchToAnOrganizationThatAsksForAStep(t *testing.T) {
 
 func TestSwitchToAnothersOrganization(t *testing.T) {
 	t.Parallel()
-	const other = login + "?prompt=login&rd=https%3A%2F%2Fapp.example.com%2Fpage"
+	const other = login + "?rd=https%3A%2F%2Fapp.example.com%2Fpage&prompt=login"
 	tests := []struct{ name, to, body string }{
 		{"another's", globex, ""},
 		{"nobody's", "org_none", ""},
@@ -207,7 +207,7 @@ func TestSwitchWhileAuthKitIsDown(t *testing.T) {
 			if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != tt.wait || len(a.header["Set-Cookie"]) != 0 {
 				t.Fatalf("got status %d, Retry-After %q, cookies %q: %s", a.status, a.header.Get("Retry-After"), a.header["Set-Cookie"], a.body)
 			}
-			if a.link("Back") != app+"/page" || a.link("Sign in again") != login+"?organization_id="+globex+"&rd=https%3A%2F%2Fapp.example.com%2Fpage" {
+			if a.link("Back") != app+"/page" || a.link("Sign in again") != login+"?rd=https%3A%2F%2Fapp.example.com%2Fpage&organization_id="+globex {
 				t.Errorf("got links back %q, again %q", a.link("Back"), a.link("Sign in again"))
 			}
 			b.wantIn(sam, acme)

@@ -2,8 +2,10 @@ package site
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -119,19 +121,22 @@ func (s *Site) Endpoint(name string) string {
 func (s *Site) LoginURL(returnURL string) string { return s.FlowURL(Login, returnURL, nil) }
 
 // FlowURL returns the absolute URL of one of the flow's endpoints that leads back to
-// returnURL; without one, to the default. query is what else it is told.
-func (s *Site) FlowURL(name, returnURL string, query url.Values) string {
-	var parts []string
+// returnURL; without one, to the default. options is what else it is told; those that
+// are empty are left out.
+func (s *Site) FlowURL(name, returnURL string, options map[string]string) string {
+	var query []string
 	if returnURL != "" {
-		parts = append(parts, "rd="+url.QueryEscape(returnURL))
+		query = append(query, "rd="+url.QueryEscape(returnURL))
 	}
-	if len(query) > 0 {
-		parts = append(parts, query.Encode())
+	for _, option := range slices.Sorted(maps.Keys(options)) {
+		if value := options[option]; value != "" {
+			query = append(query, option+"="+url.QueryEscape(value))
+		}
 	}
-	if len(parts) == 0 {
+	if len(query) == 0 {
 		return s.Endpoint(name)
 	}
-	return s.Endpoint(name) + "?" + strings.Join(parts, "&")
+	return s.Endpoint(name) + "?" + strings.Join(query, "&")
 }
 
 // IsFlowEndpoint tells whether a raw path on a host is exactly one of the

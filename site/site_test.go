@@ -147,7 +147,7 @@ func TestReaches(t *testing.T) {
 func TestFlowURL(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "https://app.example.com/_auth/callback", "")
-	got := s.FlowURL(Switch, "https://app.example.com/a?b=c&d", url.Values{"organization_id": {"org_1"}})
+	got := s.FlowURL(Switch, "https://app.example.com/a?b=c&d", map[string]string{"organization_id": "org_1", "prompt": ""})
 	if want := "https://app.example.com/_auth/switch?rd=https%3A%2F%2Fapp.example.com%2Fa%3Fb%3Dc%26d&organization_id=org_1"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

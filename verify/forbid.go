@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/page"
@@ -57,7 +56,7 @@ func (h *Handler) offers(ctx context.Context, q *question, id *session.Identity,
 		for _, o := range h.eligible(ctx, q, id) {
 			links = append(links, page.Link{
 				Text: "Switch to " + shorten(o.Name, maxOfferName),
-				URL:  h.Site.FlowURL(site.Switch, back, url.Values{"organization_id": {o.ID}}),
+				URL:  h.Site.FlowURL(site.Switch, back, map[string]string{"organization_id": o.ID}),
 			})
 		}
 	}

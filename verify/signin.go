@@ -2,7 +2,6 @@ package verify
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -17,16 +16,13 @@ type signInOptions struct {
 	again          bool          // as somebody else
 }
 
-func (o signInOptions) query() url.Values {
-	query := url.Values{}
-	if o.organizationID != "" {
-		query.Set("organization_id", o.organizationID)
-	}
+func (o signInOptions) query() map[string]string {
+	query := map[string]string{"organization_id": o.organizationID}
 	if o.maxAge > 0 {
-		query.Set("max_age", strconv.FormatInt(int64(o.maxAge/time.Second), 10))
+		query["max_age"] = strconv.FormatInt(int64(o.maxAge/time.Second), 10)
 	}
 	if o.again {
-		query.Set("prompt", "login")
+		query["prompt"] = "login"
 	}
 	return query
 }
