@@ -100,7 +100,7 @@ func checkPolicy(args []string, environ map[string]string, stdout, stderr io.Wri
 			fmt.Fprintf(stdout, "claims that no policy looks at: %s\n\n", strings.Join(unread, ", "))
 		}
 	}
-	return printExplanation(stdout, request, p.Explain(request, by, time.Now()))
+	return printExplanation(stdout, p, request, p.Explain(request, by, time.Now()))
 }
 
 // testPolicy reads a policy, which runs its own tests.
@@ -144,18 +144,23 @@ func readPolicy(path string) (*policy.Policy, error) {
 	return f.Current(), nil
 }
 
-// printExplanation prints it. Its error says that the request isn't allowed.
-func printExplanation(stdout io.Writer, r policy.Request, e policy.Explanation) error {
+// printExplanation prints every rule, later ones than that which decides as such. Its
+// error says that the request isn't allowed.
+func printExplanation(stdout io.Writer, p *policy.Policy, r policy.Request, e policy.Explanation) error {
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s %s%s\n\n", r.Method, r.Host, r.Path)
-	for _, step := range e.Steps {
+	steps := e.Steps
+	for _, rule := range p.Rules()[min(len(steps), len(p.Rules())):] {
+		steps = append(steps, policy.Step{Rule: rule, Why: "comes later: not looked at"})
+	}
+	for _, step := range steps {
 		line := "-"
 		if step.Rule.Line > 0 {
 			line = fmt.Sprintf("line %d", step.Rule.Line)
 		}
 		fmt.Fprintf(w, "  %s\t%q\t%s\n", line, step.Rule.Name, step.Why)
 	}
-	if len(e.Steps) > 0 {
+	if len(steps) > 0 {
 		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "%s: %s\n", e.Answer, e.Why)

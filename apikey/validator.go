@@ -120,11 +120,11 @@ func (v *Validator) revoked(good *valid) bool {
 	return v.Revoked != nil && v.Revoked(&good.identity, good.id, good.since)
 }
 
-// looksLikeKey tells whether key has the form of WorkOS's keys: sk_ and 10 to 250
+// looksLikeKey tells whether key has the form of WorkOS's keys: sk_ and 1 to 250
 // letters, digits, - and _.
 func looksLikeKey(key string) bool {
 	rest, ok := strings.CutPrefix(key, "sk_")
-	if !ok || len(rest) < 10 || len(rest) > 250 {
+	if !ok || rest == "" || len(rest) > 250 {
 		return false
 	}
 	for _, c := range []byte(rest) {

@@ -48,10 +48,10 @@ func TestFormOfKeys(t *testing.T) {
 		name, key string
 		asked     bool
 	}{
-		{"10 characters", "sk_0123456789", true},
+		{"a character", "sk_0", true},
 		{"250 characters", "sk_" + strings.Repeat("a", 250), true},
 		{"every kind of character", "sk_live_azAZ09-_.."[:16], true},
-		{"9 characters", "sk_012345678", false},
+		{"none", "sk_", false},
 		{"251 characters", "sk_" + strings.Repeat("a", 251), false},
 		{"empty", "", false},
 		{"another prefix", "pk_0123456789", false},
