@@ -96,9 +96,13 @@ func (h *Handler) public(ctx context.Context, q *question) *decision {
 // an identity doesn't meet. That of the sign-in's age comes last: a fresh one would
 // mend nothing else.
 func (h *Handler) check(q *question, id *session.Identity) *policy.Unmet {
-	unmet := q.rule.Require.Check(id, h.Now())
+	if q.rule.Require.None() && q.require.None() {
+		return nil
+	}
+	now := h.Now()
+	unmet := q.rule.Require.Check(id, now)
 	if unmet == nil || unmet.Requirement == policy.MaxAuthAge {
-		if also := q.require.Check(id, h.Now()); also != nil {
+		if also := q.require.Check(id, now); also != nil {
 			return also
 		}
 	}
