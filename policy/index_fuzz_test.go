@@ -29,6 +29,9 @@ func slowly(p *Policy, q Request) string {
 		if path.slash && paths && (find(path.held, method) != r || !r.encodedSlash) {
 			return nil, "the path has an encoded slash"
 		}
+		if path.bare != "" && paths && find(path.bare, method) != r {
+			return nil, "the path has letters that are not in Unicode NFC"
+		}
 		return r, ""
 	}
 	switch {

@@ -35,6 +35,7 @@ func (p *Policy) Match(r Request) Match {
 const (
 	unsureMethod = "the method is not in capital letters"
 	unsureSlash  = "the path has an encoded slash"
+	unsureForm   = "the path has letters that are not in Unicode NFC"
 )
 
 // depends tells whether some rule of a host has paths, and whether one has methods.
@@ -47,7 +48,8 @@ func depends(layers []*layer) (paths, methods bool) {
 }
 
 // decide finds the rule. Where rules of the host have paths, a path with an encoded
-// slash must lead to one rule in both readings, and that must allow it.
+// slash, and one whose characters can be composed in another way, must lead to one rule
+// in both readings; the rule must allow an encoded slash.
 func (p *Policy) decide(layers []*layer, path reading, paths bool, method string) Match {
 	number := first(layers, path.path, method)
 	rule := p.fallback
@@ -56,6 +58,9 @@ func (p *Policy) decide(layers []*layer, path reading, paths bool, method string
 	}
 	if path.slash && paths && (!rule.encodedSlash || number != first(layers, path.held, method)) {
 		return Match{Err: &AmbiguousError{unsureSlash}}
+	}
+	if path.bare != "" && paths && number != first(layers, path.bare, method) {
+		return Match{Err: &AmbiguousError{unsureForm}}
 	}
 	return Match{Rule: rule}
 }

@@ -12,12 +12,16 @@ import (
 // matched has this byte otherwise, and no pattern has it at all.
 const heldSlash = "\x01"
 
+// maxRequestSegments bounds how long a match takes. No pattern has as many.
+const maxRequestSegments = 256
+
 // reading is a request's path as rules are compared with it: decoded once, in NFC,
 // without the slashes at its ends.
 type reading struct {
 	path   string // %2f is a slash
 	held   string // %2f is a plain character; only with slash
 	slash  bool   // there is a %2f
+	bare   string // not in NFC; only where that is another
 	unsure string // what is ambiguous; then there is no path
 }
 
@@ -25,6 +29,9 @@ type reading struct {
 func readPath(raw string) reading {
 	if raw == "" || raw[0] != '/' {
 		return reading{unsure: "the path does not begin with a slash"}
+	}
+	if strings.Count(raw, "/") > maxRequestSegments {
+		return reading{unsure: "the path has more than 256 segments"}
 	}
 	decoded, unsure := unescape(raw)
 	if unsure != "" {
@@ -36,7 +43,9 @@ func readPath(raw string) reading {
 		r.held = trimSlashes(normalize(decoded, false))
 	}
 	if unsure = ambiguity(r.path); unsure == "" && !ascii(r.path) {
-		r.path = normalize(r.path, false)
+		if normal := normalize(r.path, false); normal != r.path {
+			r.path, r.bare = normal, trimSlashes(r.path)
+		}
 		unsure = ambiguity(r.path) // U+037E becomes a semicolon
 	}
 	if unsure != "" {

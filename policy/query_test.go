@@ -12,7 +12,7 @@ import (
 func TestParseQuery(t *testing.T) {
 	t.Parallel()
 	id := session.Identity{
-		Email: "ann@example.com", OrganizationID: "org_1", Roles: []string{"admin", "a b"},
+		Email: "ann@example.com", EmailVerified: true, OrganizationID: "org_1", Roles: []string{"admin", "a b"},
 		Permissions: []string{"posts:read"}, Entitlements: []string{"audit"}, FeatureFlags: []string{"beta"},
 	}
 	for _, tt := range []struct{ name, query, unmet string }{

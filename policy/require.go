@@ -97,11 +97,14 @@ func claims(id *session.Identity, requirement string) []string {
 	switch requirement {
 	case users:
 		return []string{id.Subject}
-	case emails:
-		address, _ := canonicalEmail(id.Email)
-		return []string{address}
-	case emailDomains:
-		_, domain := canonicalEmail(id.Email)
+	case emails, emailDomains:
+		if !id.EmailVerified { // anybody can write any address
+			return nil
+		}
+		address, domain := canonicalEmail(id.Email)
+		if requirement == emails {
+			return []string{address}
+		}
 		return []string{domain}
 	case Organizations:
 		return []string{id.OrganizationID}

@@ -18,7 +18,7 @@ func TestCheck(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	someone := func(change func(*session.Identity)) session.Identity {
 		id := session.Identity{
-			Subject: "user_1", Email: "ann@example.com", OrganizationID: "org_1", Role: "admin", Roles: []string{"admin", "owner"},
+			Subject: "user_1", Email: "ann@example.com", EmailVerified: true, OrganizationID: "org_1", Role: "admin", Roles: []string{"admin", "owner"},
 			Permissions: []string{"read", "write"}, Entitlements: []string{"audit"}, FeatureFlags: []string{"beta"},
 			AuthTime: now.Add(-10 * time.Minute),
 		}
@@ -70,14 +70,16 @@ func TestCheck(t *testing.T) {
 		{"impersonation allowed", "{impersonation: allow}", someone(func(id *session.Identity) { id.Impersonator = "x@example.com" }), ""},
 
 		{"email", "{emails: [bob@example.com, Ann@Example.com]}", someone(nil), ""},
-		{"email in another case", "{emails: [ann@example.com]}", session.Identity{Email: "ANN@EXAMPLE.com"}, ""},
+		{"email in another case", "{emails: [ann@example.com]}", session.Identity{Email: "ANN@EXAMPLE.com", EmailVerified: true}, ""},
 		{"another email", "{emails: [bob@example.com]}", someone(nil), "emails"},
 		{"no email", "{emails: [ann@example.com]}", session.Identity{}, "emails"},
-		{"email of a domain in Unicode", "{emails: [a@bücher.example]}", session.Identity{Email: "a@xn--bcher-kva.EXAMPLE"}, ""},
+		{"email of a domain in Unicode", "{emails: [a@bücher.example]}", session.Identity{Email: "a@xn--bcher-kva.EXAMPLE", EmailVerified: true}, ""},
 		{"email domain", "{email_domains: [example.org, EXAMPLE.com]}", someone(nil), ""},
 		{"another email domain", "{email_domains: [example.org]}", someone(nil), "email_domains"},
-		{"email domain below", "{email_domains: [example.com]}", session.Identity{Email: "a@mail.example.com"}, "email_domains"},
+		{"email domain below", "{email_domains: [example.com]}", session.Identity{Email: "a@mail.example.com", EmailVerified: true}, "email_domains"},
 		{"no email for the domain", "{email_domains: [example.com]}", session.Identity{}, "email_domains"},
+		{"email that isn't verified", "{emails: [ann@example.com]}", session.Identity{Email: "ann@example.com"}, "emails"},
+		{"email domain that isn't verified", "{email_domains: [example.com]}", session.Identity{Email: "ann@example.com"}, "email_domains"},
 		{"email domain as all", "{email_domains: {all: [example.com]}}", someone(nil), ""},
 		{"no email for the domain as all", "{email_domains: {all: [example.com]}}", session.Identity{}, "email_domains"},
 
@@ -103,7 +105,7 @@ func TestCheckOrder(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	r := ruleRequiring(t, `{max_auth_age: 15m, feature_flags: [f], entitlements: [e], permissions: [p], roles: [r],
     organizations: [o], email_domains: [example.com], emails: [a@example.com, b@example.com], users: [u], impersonation: deny}`)
-	id := session.Identity{Impersonator: "x", Email: "b@example.org"}
+	id := session.Identity{Impersonator: "x", Email: "b@example.org", EmailVerified: true}
 	for _, tt := range []struct {
 		want string
 		mend func()

@@ -85,6 +85,7 @@ func checkSchema() *jsonschema.Schema {
 		key("claims", "Whose it is, as an access token says. Not set: nobody is signed in.", object(
 			claim("sub", "User id."),
 			claim("email", "Email address, which access tokens don't have."),
+			key("email_verified", "Whether the user has verified it. Not set: true.", &jsonschema.Schema{Type: "boolean"}),
 			claim("org_id", "Organization id."),
 			claim("role", "Role slug."),
 			key("roles", "Role slugs. Not set: the role.", texts()),

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -66,33 +67,63 @@ func (s *Server) bearerVerifiers(c *Config, keys http.RoundTripper) (bearer *tok
 
 const (
 	membershipsLife = 30 * time.Second
-	maxMemberships  = 10_000 // users
+	membershipsRest = 5 * time.Second // after WorkOS could not be asked
+	maxMemberships  = 10_000          // users
+	maxLookups      = 8               // at one time
 )
 
 // memberships remembers of which organizations users are members, so that somebody who
 // loads a forbidden page again and again doesn't have WorkOS asked each time.
 type memberships struct {
 	client *authkit.Client
-	byUser *otter.Cache[string, []verify.Organization]
+	byUser *otter.Cache[string, lookup]
+	slots  chan struct{}
+}
+
+// lookup is what WorkOS said, or why it could not be asked.
+type lookup struct {
+	organizations []verify.Organization
+	err           error
 }
 
 func newMemberships(client *authkit.Client) *memberships {
-	return &memberships{client: client, byUser: otter.Must(&otter.Options[string, []verify.Organization]{
-		MaximumSize: maxMemberships, ExpiryCalculator: otter.ExpiryWriting[string, []verify.Organization](membershipsLife),
-	})}
+	return &memberships{
+		client: client, slots: make(chan struct{}, maxLookups),
+		byUser: otter.Must(&otter.Options[string, lookup]{
+			MaximumSize: maxMemberships,
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, lookup]) time.Duration {
+				if e.Value.err != nil {
+					return membershipsRest
+				}
+				return membershipsLife
+			}),
+		}),
+	}
 }
 
 func (m *memberships) of(ctx context.Context, userID string) ([]verify.Organization, error) {
-	return m.byUser.Get(ctx, userID, otter.LoaderFunc[string, []verify.Organization](
-		func(ctx context.Context, userID string) ([]verify.Organization, error) {
-			all, err := m.client.Organizations(ctx, userID)
-			if err != nil {
-				return nil, err
-			}
-			organizations := make([]verify.Organization, len(all))
-			for i, o := range all {
-				organizations[i] = verify.Organization{ID: o.ID, Name: o.Name}
-			}
-			return organizations, nil
-		}))
+	found, err := m.byUser.Get(ctx, userID, otter.LoaderFunc[string, lookup](m.ask))
+	if err != nil {
+		return nil, err
+	}
+	return found.organizations, found.err
+}
+
+// ask has an error in its result, where it is remembered, too.
+func (m *memberships) ask(ctx context.Context, userID string) (lookup, error) {
+	select {
+	case m.slots <- struct{}{}:
+		defer func() { <-m.slots }()
+	default:
+		return lookup{err: errors.New("too many look-ups at one time")}, nil
+	}
+	all, err := m.client.Organizations(ctx, userID)
+	if err != nil {
+		return lookup{err: err}, nil
+	}
+	organizations := make([]verify.Organization, len(all))
+	for i, o := range all {
+		organizations[i] = verify.Organization{ID: o.ID, Name: o.Name}
+	}
+	return lookup{organizations: organizations}, nil
 }

@@ -83,6 +83,10 @@ func TestWebhook(t *testing.T) {
 		t.Fatalf("got %d, want 200", allowed.Code)
 	}
 	user := allowed.Header().Get("X-Auth-Request-User")
+	delivery := strings.Replace(forwarded, "/reports", "/_auth/webhooks", 1) // a middleware on the whole entry point
+	if got := ask(t, w.Handler(), "GET", "/verify", delivery); got.Code != http.StatusOK || got.Header().Get("X-Auth-Request-User") != "" {
+		t.Errorf("got %d about the webhooks' own path, want 200 for nobody", got.Code)
+	}
 	event := fmt.Sprintf(`{"id":"event_1","event":"user.deleted","data":{"id":%q},"created_at":%q}`, user, time.Now().UTC().Format(time.RFC3339Nano))
 	if got := w.deliver(t, "another secret", event); got.Code != http.StatusUnauthorized {
 		t.Errorf("got %d for another secret, want 401", got.Code)

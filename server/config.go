@@ -70,7 +70,7 @@ type Config struct {
 	// of the policy accepts bearer tokens.
 	BearerIssuers []string `env:"BEARER_ISSUERS"`
 	// Audiences that such a token may have, comma-separated: resource indicators. Not set:
-	// `WORKOS_CLIENT_ID`.
+	// `WORKOS_CLIENT_ID`. Never an application's client ID: its ID tokens have that as their audience.
 	BearerAudiences []string `env:"BEARER_AUDIENCES"`
 	// Which gateway asks at `/verify`. Not set: nothing but a session lets a request in there.
 	Gateway string `env:"GATEWAY" choices:"traefik,caddy,haproxy,nginx,ingress-nginx"`

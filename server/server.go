@@ -45,6 +45,7 @@ func New(c *Config, log zerolog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	protected.HasWebhooks = c.WebhookSecret.Reveal() != ""
 	counts := newMetrics()
 	toAuthKit := &transport{next: http.DefaultTransport, requests: counts.authKit}
 	client := &authkit.Client{

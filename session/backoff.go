@@ -64,8 +64,8 @@ func resting(wait time.Duration) error {
 	return &Outage{RetryAfter: wait, Err: errors.New("AuthKit is out of order; waiting before it is asked again")}
 }
 
-// end says what AuthKit answered. That it refuses a switch says nothing about
-// AuthKit: anybody can ask for an organization that there isn't.
+// end says what AuthKit answered. That a switch fails says nothing about AuthKit:
+// anybody can ask for many, and for organizations that there aren't.
 func (b *backoff) end(probe, switches bool, err error, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -77,7 +77,7 @@ func (b *backoff) end(probe, switches bool, err error, now time.Time) {
 		b.failures = 0
 		return
 	}
-	if switches && outage.Refused {
+	if switches {
 		return
 	}
 	if b.failures >= patience && !probe { // begun before the rest: the same failure, not one more

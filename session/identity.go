@@ -13,6 +13,7 @@ import (
 type Identity struct {
 	Subject        string // user id
 	Email          string
+	EmailVerified  bool // by the user, as AuthKit says
 	Name           string
 	SessionID      string
 	OrganizationID string
@@ -40,7 +41,7 @@ func hashSession(id string) string {
 
 func identityOf(s *Session, c *token.Claims) Identity {
 	id := Identity{
-		Subject: c.Subject, Email: s.User.Email, Name: s.User.Name, SessionID: c.SessionID,
+		Subject: c.Subject, Email: s.User.Email, EmailVerified: s.User.EmailVerified, Name: s.User.Name, SessionID: c.SessionID,
 		OrganizationID: c.OrganizationID, Role: c.Role, Roles: c.Roles,
 		Permissions: c.Permissions, Entitlements: c.Entitlements, FeatureFlags: c.FeatureFlags,
 		Impersonator: c.Actor, AuthTime: c.AuthTime,

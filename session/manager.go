@@ -52,6 +52,7 @@ type Manager struct {
 	marks      *marks
 	shared     *shared
 	flights    *flights
+	switches   *switches
 	backoff    backoff
 	metrics    *metrics
 }
@@ -71,8 +72,9 @@ func New(c Config) (*Manager, error) {
 		remembered: newMemory[*Verified](maxRemembered, maxRememberedBytes, cookieCount),
 		bearers:    newMemory[*bearer](maxBearers, maxBearerBytes, bearerCount),
 		rotations:  newRotations(c.RotationTTL),
-		marks:      newMarks(c.RotationTTL),
+		marks:      newMarks(c.RotationTTL, c.Now),
 		flights:    newFlights(),
+		switches:   newSwitches(),
 		metrics:    newMetrics(c.Metrics),
 	}
 	m.observe(c.Metrics, cookieCount, bearerCount)

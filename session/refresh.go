@@ -124,6 +124,11 @@ func (m *Manager) exchange(ctx context.Context, r renewal) (sealed string, here 
 		}
 	}
 	begun := m.Now()
+	if r.switches() {
+		if err := m.switches.allow(lineOf(r.claims), begun); err != nil {
+			return "", false, err
+		}
+	}
 	probe, err := m.backoff.begin(begun)
 	if err != nil {
 		return "", false, err

@@ -40,13 +40,10 @@ func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
 	return m.shared.saveMark(ctx, key, now)
 }
 
-// clocksApart is by how much the clocks of two replicas may differ.
-const clocksApart = 10 * time.Second
-
 // Revoked tells whether what AuthKit said of an API key at since, by this machine's
 // clock, may be out of date: news about the key, its owner, organization or
-// permissions has come since then, or up to 10 s before, as another replica's clock
-// may have noted it; or news may have been missed. id is whom the key stands for.
+// permissions has come here since then, or may have been missed. id is whom the key
+// stands for.
 func (m *Manager) Revoked(id *Identity, apiKeyID string, since time.Time) bool {
 	if !since.After(m.shared.missedAt()) {
 		return true
@@ -69,7 +66,7 @@ func (m *Manager) Revoked(id *Identity, apiKeyID string, since time.Time) bool {
 // came tells whether news about somebody may have come since then.
 func (s *marks) came(key markKey, since time.Time) bool {
 	k, ok := s.byKey.GetIfPresent(key)
-	return ok && !since.After(k.Arrived.Add(clocksApart))
+	return ok && !since.After(k.came)
 }
 
 const maxMarks = 200_000 // about 300 bytes each
@@ -93,6 +90,7 @@ type mark struct {
 	Arrived time.Time `json:"a,omitzero"` // when this service learned it
 
 	changed time.Time // here
+	came    time.Time // to this process, from wherever
 }
 
 func (k mark) merge(other mark) mark {
@@ -101,14 +99,19 @@ func (k mark) merge(other mark) mark {
 	}
 }
 
+func (k mark) same(other mark) bool {
+	return k.Ended.Equal(other.Ended) && k.Changed.Equal(other.Changed) && k.Arrived.Equal(other.Arrived)
+}
+
 // marks are the sign-outs and revocations that this process knows of.
 type marks struct {
 	byKey *otter.Cache[markKey, mark]
 	broad atomic.Bool // some are about a role or a permission
+	now   func() time.Time
 }
 
-func newMarks(ttl time.Duration) *marks {
-	return &marks{byKey: otter.Must(&otter.Options[markKey, mark]{
+func newMarks(ttl time.Duration, now func() time.Time) *marks {
+	return &marks{now: now, byKey: otter.Must(&otter.Options[markKey, mark]{
 		MaximumSize: maxMarks, ExpiryCalculator: otter.ExpiryWriting[markKey, mark](ttl),
 	})}
 }
@@ -119,7 +122,10 @@ func (s *marks) set(key markKey, k mark, now time.Time) {
 	}
 	s.byKey.Compute(key, func(old mark, _ bool) (mark, otter.ComputeOp) {
 		k = k.merge(old)
-		k.changed = later(old.changed, now)
+		k.changed, k.came = later(old.changed, now), old.came
+		if !k.same(old) {
+			k.came = s.now()
+		}
 		return k, otter.WriteOp
 	})
 }

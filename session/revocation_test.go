@@ -162,8 +162,8 @@ func TestChangeDuringAnOutage(t *testing.T) {
 	w.wantRefreshes(t, 1)
 }
 
-// What was said of an API key before news about it, or up to 10 s after, doesn't count
-// any more, on no replica.
+// What was said of an API key before news about it came doesn't count any more, on no
+// replica. What is said after that does, at once.
 func TestRevokedAPIKeys(t *testing.T) {
 	t.Parallel()
 	organizations := session.Identity{Subject: "api_key_1", OrganizationID: acmeID, Permissions: []string{"invoices:read"}}
@@ -205,7 +205,7 @@ func TestRevokedAPIKeys(t *testing.T) {
 				for _, at := range []struct {
 					since   time.Duration
 					revoked bool
-				}{{-time.Hour, tt.revoked}, {0, tt.revoked}, {10 * time.Second, tt.revoked}, {10*time.Second + 1, false}, {time.Hour, false}} {
+				}{{-time.Hour, tt.revoked}, {0, tt.revoked}, {1, false}, {time.Hour, false}} {
 					if got := m.Revoked(&tt.id, tt.keyID, noon.Add(at.since)); got != at.revoked {
 						t.Errorf("replica %d, validated %s after the news: got %t, want %t", i, at.since, got, at.revoked)
 					}

@@ -28,9 +28,10 @@ type Session struct {
 
 // User is the part of the sealed user that identity headers need.
 type User struct {
-	ID    string
-	Email string
-	Name  string
+	ID            string
+	Email         string
+	EmailVerified bool
+	Name          string
 }
 
 // Parse reads an unsealed session, as any of WorkOS's SDKs writes it. The access
@@ -191,7 +192,10 @@ func userOf(fields map[string]json.RawMessage, c casing) User {
 	if name == "" {
 		name = strings.TrimSpace(text("firstName", "first_name") + " " + text("lastName", "last_name"))
 	}
-	return User{ID: text("id", "id"), Email: text("email", "email"), Name: name}
+	verified, _ := c.find(fields, "emailVerified", "email_verified")
+	return User{
+		ID: text("id", "id"), Email: text("email", "email"), EmailVerified: string(verified) == "true", Name: name,
+	}
 }
 
 // slimUser are the fields of a user that Slim keeps: those of the identity headers,

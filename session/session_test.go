@@ -29,7 +29,7 @@ func TestParseVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := (session.User{ID: "user_01VECTORS", Email: "zoë@example.com", Name: "Zoë Ünïcode"}); s.User != want {
+			if want := (session.User{ID: "user_01VECTORS", Email: "zoë@example.com", EmailVerified: true, Name: "Zoë Ünïcode"}); s.User != want {
 				t.Errorf("got user %+v, want %+v", s.User, want)
 			}
 			if s.RefreshToken != "rt_01VECTORS_refresh_token" || s.AccessToken != accessToken || s.Impersonator != impersonator {

@@ -4,10 +4,44 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/time/rate"
 )
 
 // maxRounds is how many refreshes by others a switch lets pass before its own.
 const maxRounds = 8
+
+// How often AuthKit is asked to move one session.
+const (
+	switchBurst = 5
+	switchEvery = 6 * time.Second
+	maxSwitched = 10_000 // sessions
+)
+
+// switches limits the switches of each session.
+type switches struct {
+	bySession *otter.Cache[lineKey, *rate.Limiter]
+}
+
+func newSwitches() *switches {
+	return &switches{otter.Must(&otter.Options[lineKey, *rate.Limiter]{MaximumSize: maxSwitched})}
+}
+
+// allow returns an *Outage for one too many.
+func (s *switches) allow(key lineKey, now time.Time) error {
+	limiter, _ := s.bySession.ComputeIfAbsent(key, func() (*rate.Limiter, bool) {
+		return rate.NewLimiter(rate.Every(switchEvery), switchBurst), false
+	})
+	r := limiter.ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait == 0 {
+		return nil
+	}
+	r.CancelAt(now)
+	return &Outage{RetryAfter: wait, Err: errors.New("too many switches of one session")}
+}
 
 // Switch moves the request's session to another organization of its user's by a
 // refresh, and returns it sealed anew; older cookies lead to it from now on. Where it

@@ -210,17 +210,16 @@ func TestSwitchRefused(t *testing.T) {
 		name   string
 		answer http.HandlerFunc
 		step   string // else an *Outage
-		rests  bool   // AuthKit is failing, once it was asked three times
 	}{
-		{"single sign-on", status(400, `{"error":"sso_required"}`), "sso_required", false},
-		{"second factor to enroll", status(400, `{"error":"mfa_enrollment"}`), "mfa_enrollment", false},
-		{"second factor", status(403, `{"code":"mfa_challenge","pending_authentication_token":"secret"}`), "mfa_challenge", false},
-		{"no member", status(400, `{"error":"organization_membership_not_found"}`), "organization_membership_not_found", false},
-		{"no such organization", status(400, `{"error":"organization_not_found"}`), "organization_not_found", false},
-		{"malformed organization", status(422, `{"code":"invalid_organization_id"}`), "", false},
-		{"forbidden", status(403, `{"message":"Forbidden"}`), "", false},
-		{"rate limit", status(429, "", "Retry-After", "30"), "", true},
-		{"500", status(500, ""), "", true},
+		{"single sign-on", status(400, `{"error":"sso_required"}`), "sso_required"},
+		{"second factor to enroll", status(400, `{"error":"mfa_enrollment"}`), "mfa_enrollment"},
+		{"second factor", status(403, `{"code":"mfa_challenge","pending_authentication_token":"secret"}`), "mfa_challenge"},
+		{"no member", status(400, `{"error":"organization_membership_not_found"}`), "organization_membership_not_found"},
+		{"no such organization", status(400, `{"error":"organization_not_found"}`), "organization_not_found"},
+		{"malformed organization", status(422, `{"code":"invalid_organization_id"}`), ""},
+		{"forbidden", status(403, `{"message":"Forbidden"}`), ""},
+		{"rate limit", status(429, "", "Retry-After", "30"), ""},
+		{"500", status(500, ""), ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -248,8 +247,8 @@ func TestSwitchRefused(t *testing.T) {
 			for range 3 {
 				w.noSwitch(t, other, globexID)
 			}
-			if _, failing := w.Resting(); failing != tt.rests {
-				t.Errorf("got AuthKit failing: %t, want %t", failing, tt.rests)
+			if _, failing := w.Resting(); failing {
+				t.Error("got AuthKit failing, want refreshes to go on: they are others'")
 			}
 			w.in(t, other, acmeID)
 		})
@@ -544,4 +543,27 @@ func TestSwitchOfOutdatedSession(t *testing.T) {
 	w.clock.advance(time.Second)
 	w.in(t, w.switchTo(t, sealed, globexID), globexID)
 	w.wantRefreshes(t, 1)
+}
+
+// One who switches for fun doesn't have AuthKit asked each time.
+func TestSwitchLimit(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	sealed := w.signIn(t, sam, acmeID)
+	other := w.signIn(t, sam, acmeID)
+	for range 5 {
+		w.noSwitch(t, sealed, "org_01NONE")
+	}
+	asked := 5
+	w.authKit.wantAsked(t, asked)
+	var outage *session.Outage
+	if err := w.noSwitch(t, sealed, "org_01NONE"); !errors.As(err, &outage) || outage.RetryAfter != 6*time.Second {
+		t.Errorf("got %v, want an *Outage for 6s", err)
+	}
+	w.authKit.wantAsked(t, asked)
+	w.noSwitch(t, other, "org_01NONE") // another session
+	w.authKit.wantAsked(t, asked+1)
+	w.clock.advance(6 * time.Second)
+	w.noSwitch(t, sealed, "org_01NONE")
+	w.authKit.wantAsked(t, asked+2)
 }

@@ -20,6 +20,9 @@ type Site struct {
 	// Narrow tells which of the hosts that the cookie reaches are protected. nil: all.
 	// Set it before the Site is used.
 	Narrow func(name string) bool
+	// HasWebhooks says that the service takes WorkOS's webhooks. Set it before the Site
+	// is used.
+	HasWebhooks bool
 }
 
 // The flow's endpoints by name, below the redirect URI's directory. The
@@ -29,8 +32,8 @@ const (
 	SignUp = "sign-up"
 	Logout = "logout"
 	Switch = "switch"
-	// Webhooks is WorkOS's way to this service. A gateway passes it on unasked, as it
-	// does the flow's endpoints, but it is none of these: nothing is exempt for it.
+	// Webhooks is WorkOS's way to this service: an endpoint of the flow's where
+	// HasWebhooks is set.
 	Webhooks = "webhooks"
 )
 
@@ -150,5 +153,6 @@ func (s *Site) IsFlowEndpoint(host Host, rawPath string) bool {
 }
 
 func (s *Site) isEndpointName(name string) bool {
-	return name == Login || name == SignUp || name == Logout || name == Switch || name == s.callback
+	return name == Login || name == SignUp || name == Logout || name == Switch || name == s.callback ||
+		name == Webhooks && s.HasWebhooks
 }

@@ -144,6 +144,23 @@ func TestReaches(t *testing.T) {
 	}
 }
 
+// The webhooks' path is free to pass only where there is such an endpoint: it may be
+// the app's own.
+func TestWebhooksEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "https://app.example.com/_auth/callback", "")
+	if s.IsFlowEndpoint(s.FlowHost(), "/_auth/webhooks") {
+		t.Error("without webhooks: got an endpoint")
+	}
+	s.HasWebhooks = true
+	if !s.IsFlowEndpoint(s.FlowHost(), "/_auth/webhooks") {
+		t.Error("with webhooks: got no endpoint")
+	}
+	if _, ok := s.ReturnURL("/_auth/webhooks"); ok {
+		t.Error("got it as a return URL")
+	}
+}
+
 func TestFlowURL(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "https://app.example.com/_auth/callback", "")

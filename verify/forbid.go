@@ -38,54 +38,52 @@ func (h *Handler) forbidUser(ctx context.Context, q *question, id *session.Ident
 		d.requirement = unmet.Requirement
 	} else {
 		d = h.forbid(q, unmet)
-		d.links = h.offers(ctx, q, id, unmet)
+		h.offer(ctx, q, id, d)
 	}
 	d.identity = id
 	return d
 }
 
-// offers are the ways on for somebody who isn't permitted: an organization of theirs
-// that the rule names, and to sign in as someone else.
-func (h *Handler) offers(ctx context.Context, q *question, id *session.Identity, unmet policy.Unmet) []page.Link {
+// offer adds the ways on for somebody who isn't permitted: an organization of theirs
+// that the rule names, and to sign in as someone else. That AuthKit can't be asked for
+// their organizations is no reason for another answer.
+func (h *Handler) offer(ctx context.Context, q *question, id *session.Identity, d *decision) {
 	if !q.page() {
-		return nil
+		return
 	}
-	var links []page.Link
 	back := h.returnURL(q)
-	if unmet.Requirement == policy.Organizations {
-		for _, o := range h.eligible(ctx, q, id) {
-			links = append(links, page.Link{
+	if d.requirement == policy.Organizations {
+		some, err := h.eligible(ctx, q, id)
+		if err != nil {
+			d.note = "the user's organizations can't be had, so no switch is offered: " + err.Error()
+		}
+		for _, o := range some {
+			d.links = append(d.links, page.Link{
 				Text: "Switch to " + shorten(o.Name, maxOfferName),
 				URL:  h.Site.FlowURL(site.Switch, back, map[string]string{"organization_id": o.ID}),
 			})
 		}
 	}
-	links = append(links, page.Link{
+	d.links = append(d.links, page.Link{
 		Text: "Sign in as someone else", URL: h.Site.FlowURL(site.Login, back, signInOptions{again: true}.query()),
 	})
-	return links
 }
 
-// eligible are the user's organizations that the rule and the query allow. That AuthKit can't
-// be asked is no reason for another answer.
-func (h *Handler) eligible(ctx context.Context, q *question, id *session.Identity) []Organization {
+// eligible are the user's organizations that the rule and the query allow.
+func (h *Handler) eligible(ctx context.Context, q *question, id *session.Identity) (some []Organization, err error) {
 	if h.Organizations == nil {
-		return nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, organizationsLimit)
 	defer cancel()
 	all, err := h.Organizations(ctx, id.Subject)
-	if err != nil {
-		h.Log.Warn().Err(err).Str("event", "verify").Msg("the user's organizations can't be had: no switch is offered")
-	}
-	var some []Organization
 	for _, o := range all {
 		if o.ID != id.OrganizationID && len(some) < maxOffers &&
 			q.rule.Require.AllowsOrganization(o.ID) && q.require.AllowsOrganization(o.ID) {
 			some = append(some, o)
 		}
 	}
-	return some
+	return some, err
 }
 
 func shorten(s string, n int) string {

@@ -40,8 +40,8 @@ func (p Peers) client(remoteAddr string, h http.Header) netip.Addr {
 	}
 	entries := strings.Split(strings.Join(h["X-Forwarded-For"], ","), ",")
 	for i := len(entries) - 1; i >= 0; i-- {
-		address, err := netip.ParseAddr(strings.Trim(strings.TrimSpace(entries[i]), "[]"))
-		if err != nil {
+		address, ok := parseAddress(strings.TrimSpace(entries[i]))
+		if !ok {
 			return last
 		}
 		last = address.Unmap().WithZone("")
@@ -50,4 +50,13 @@ func (p Peers) client(remoteAddr string, h http.Header) netip.Addr {
 		}
 	}
 	return last
+}
+
+// parseAddress reads an address, which some proxies write with its port.
+func parseAddress(entry string) (netip.Addr, bool) {
+	if withPort, err := netip.ParseAddrPort(entry); err == nil {
+		return withPort.Addr(), true
+	}
+	address, err := netip.ParseAddr(strings.Trim(entry, "[]"))
+	return address, err == nil
 }

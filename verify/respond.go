@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"html"
 	"math"
 	"net/http"
 	"net/url"
@@ -95,7 +96,7 @@ func (h *Handler) link(login string) string {
 func shorter(links []page.Link) []page.Link {
 	size := 0
 	for _, link := range links {
-		size += len(link.URL) + len(link.Text)
+		size += len(html.EscapeString(link.URL)) + len(html.EscapeString(link.Text))
 	}
 	if size <= maxOffersSize {
 		return links

@@ -29,7 +29,7 @@ const (
 )
 
 var ada = session.Identity{
-	Subject: "user_01ADA", Email: "ada@example.com", Name: "Ada Lovelace", SessionID: "session_01ADA",
+	Subject: "user_01ADA", Email: "ada@example.com", EmailVerified: true, Name: "Ada Lovelace", SessionID: "session_01ADA",
 	OrganizationID: "org_01ACME", Role: "admin", Roles: []string{"admin", "billing"},
 	Permissions: []string{"reports:read", "reports:write"}, Entitlements: []string{"sso"}, FeatureFlags: []string{"beta"},
 	AuthTime: time.Date(2026, 11, 1, 11, 50, 0, 0, time.UTC), // ten minutes before a story begins

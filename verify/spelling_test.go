@@ -137,6 +137,7 @@ func TestSpellingsOfIdentities(t *testing.T) {
 	}{
 		{"ada@company.com", 200},
 		{"ada@COMPANY.com", 200},
+		{"unverified@company.com", 403},
 		{"attacker@evil.com@company.com", 403},
 		{"a@company.com\n@x", 403},
 		{"a@x\n@company.com", 403},
@@ -150,7 +151,7 @@ func TestSpellingsOfIdentities(t *testing.T) {
 		{"", 403},
 	} {
 		s := newStage(t, map[string]string{"cookie domain": "example.com", "policy": "careless.yaml"})
-		s.sessions.identity = &session.Identity{Subject: "user_01", Email: tt.email}
+		s.sessions.identity = &session.Identity{Subject: "user_01", Email: tt.email, EmailVerified: tt.email != "unverified@company.com"}
 		w := s.ask("GET", "/verify/forward-auth", forwardedHeader("mail.example.com", "/"))
 		if w.Code != tt.want {
 			t.Errorf("%q: got %d, want %d", tt.email, w.Code, tt.want)
@@ -202,6 +203,8 @@ func TestClientAddress(t *testing.T) {
 		{"rubbish alone", "127.0.0.1:5", []string{"unknown"}, "127.0.0.1"},
 		{"none", "127.0.0.1:5", nil, "127.0.0.1"},
 		{"IPv6", "127.0.0.1:5", []string{"2001:db8::1"}, "2001:db8::1"},
+		{"with its port", "127.0.0.1:5", []string{"198.51.100.1, 203.0.113.7:51000"}, "203.0.113.7"},
+		{"IPv6 with its port", "127.0.0.1:5", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
 		{"IPv6 in brackets", "127.0.0.1:5", []string{"[2001:db8::1]"}, "2001:db8::1"},
 		{"mapped", "127.0.0.1:5", []string{"::ffff:203.0.113.7"}, "203.0.113.7"},
 		{"only proxies", "127.0.0.1:5", []string{"127.0.0.9"}, "127.0.0.9"},

@@ -258,6 +258,11 @@ func (s *stage) play(step *step) {
 			s.t.Errorf("%s: got body %q, want %q in it", where, w.Body, want)
 		}
 	}
+	for _, unwanted := range step.noBody {
+		if strings.Contains(w.Body.String(), unwanted) {
+			s.t.Errorf("%s: got body %q, want no %q in it", where, w.Body, unwanted)
+		}
+	}
 	if step.kind == "" && w.Body.Len() > 0 {
 		s.t.Errorf("%s: got body %q, want none", where, w.Body)
 	}

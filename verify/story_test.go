@@ -29,6 +29,7 @@ type step struct {
 	identity string // whose identity headers a 200 has
 	answer   http.Header
 	body     []string // fragments
+	noBody   []string // fragments that must not be there
 	log      []field
 }
 
@@ -123,6 +124,8 @@ func (p *parser) answer(line string) error {
 		p.step.log = append(p.step.log, field{name, f.value})
 	case f.name == "identity":
 		p.step.identity = f.value
+	case f.name == "no body":
+		p.step.noBody = append(p.step.noBody, f.value)
 	case f.name == "body":
 		p.step.body = append(p.step.body, f.value)
 	default:

@@ -69,7 +69,7 @@ func parseClaims(payload []byte) (*Claims, error) {
 		return nil, fmt.Errorf("%w: claims are not a JSON object", ErrInvalid)
 	}
 	c := &Claims{}
-	var act struct {
+	var act *struct {
 		Subject string `json:"sub"`
 	}
 	var audience jwt.Audience
@@ -92,7 +92,13 @@ func parseClaims(payload []byte) (*Claims, error) {
 			return nil, fmt.Errorf("%w: claim %s has a wrong JSON type", ErrInvalid, claim.name)
 		}
 	}
-	c.Actor, c.Audience = act.Subject, audience
+	if act != nil && act.Subject == "" { // somebody acts as the user, and nobody can say who
+		return nil, fmt.Errorf("%w: claim act names nobody", ErrInvalid)
+	}
+	if act != nil {
+		c.Actor = act.Subject
+	}
+	c.Audience = audience
 	c.IssuedAt, c.NotBefore, c.ExpiresAt, c.AuthTime = issuedAt.Time(), notBefore.Time(), expiresAt.Time(), authTime.Time()
 	return c, nil
 }
