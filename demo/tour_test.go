@@ -64,7 +64,7 @@ func TestTour(t *testing.T) {
 }
 
 func testEachPageForEachUser(t *testing.T, a Addresses) {
-	roles, organizations := `Rule "administrators": roles.`, `Rule "Globex": organizations.`
+	roles, organizations := `Not met: roles (rule "administrators").`, `Not met: organizations (rule "Globex").`
 	needsKey := "This needs an access token or an API key"
 	type page struct {
 		path   string
@@ -95,7 +95,7 @@ func testEachPageForEachUser(t *testing.T, a Addresses) {
 			{"/admin", 403, roles}, {"/globex", 200, "Your session is for Globex."},
 		}},
 		{"an impersonated user", "iris@acme.example", "", []page{
-			{"/", 200, "support@example.com is acting"}, {"/settings", 403, `Rule "settings": impersonation.`},
+			{"/", 200, "support@example.com is acting"}, {"/settings", 403, `Not met: impersonation (rule "settings").`},
 		}},
 	}
 	for _, tt := range tests {

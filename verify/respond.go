@@ -54,7 +54,7 @@ func (h *Handler) write(w http.ResponseWriter, q *question, d *decision, id stri
 	p := explain(d, h.link(d.loginURL))
 	p.ID = id
 	if h.ExplainDenials && d.identity != nil && d.requirement != "" {
-		p.Text += fmt.Sprintf(" Rule %q: %s.", q.rule.Name, d.requirement)
+		p.Text += fmt.Sprintf(" Not met: %s (rule %q).", d.requirement, q.rule.Name)
 	}
 	if q.client.navigation && q.profile != authRequest && q.profile != bare {
 		p.HTML(w)
