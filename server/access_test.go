@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -302,7 +303,8 @@ func TestSwitchIsOffered(t *testing.T) {
 	}
 }
 
-// A policy that goes bad is named, and the one before it stays in force.
+// A policy that goes bad is named, and the one before it stays in force. SIGHUP has it
+// read at once.
 func TestPolicyDegraded(t *testing.T) {
 	t.Parallel()
 	w, file := newAccessWorld(t, "ADMIN_ADDR", "127.0.0.1:0")
@@ -315,6 +317,7 @@ func TestPolicyDegraded(t *testing.T) {
 	if err := os.WriteFile(file, []byte("default: authenticated\nrules:\n  - nam: everybody\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	hangUpSelf(t)
 	eventually(t, "/readyz names the policy", func() bool {
 		return strings.Contains(page(t, w.Server, "/readyz"), "degraded: the policy file can't be used")
 	})
@@ -327,8 +330,21 @@ func TestPolicyDegraded(t *testing.T) {
 	if err := os.WriteFile(file, []byte("default: authenticated\nrules:\n  - name: everybody\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	hangUpSelf(t)
 	eventually(t, "the new policy is in force", func() bool {
 		status, _, _ := w.request(t, "/admin", admin)
 		return status == 200
 	})
+}
+
+// hangUpSelf sends SIGHUP to this process, in which a Run is waiting for it.
+func hangUpSelf(t *testing.T) {
+	t.Helper()
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = self.Signal(syscall.SIGHUP)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
