@@ -1,4 +1,4 @@
-// Package apikey tells whether a request's API key is a valid one of a WorkOS
+// Package apikey reports whether a request's API key is a valid one of a WorkOS
 // customer, and whom it stands for.
 //
 //	Verify -> looks like a key? ------------------ no: ErrInvalid

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -78,7 +79,7 @@ func (v *Validator) validate(ctx context.Context, key string, now time.Time) (*v
 	if !ok {
 		return nil, ErrInvalid
 	}
-	id := session.Identity{
+	id := identity.Identity{
 		Subject: answer.ID, Name: answer.Name, OrganizationID: answer.OrganizationID, Permissions: answer.Permissions,
 	}
 	if answer.UserID != "" {

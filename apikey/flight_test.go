@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -111,7 +112,7 @@ func TestPatience(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := bubbled(t, 0, func(w *world, c *Config) {
 					w.before = tt.call
-					c.Revoked = func(*session.Identity, string, time.Time) bool { return true }
+					c.Revoked = func(*identity.Identity, string, time.Time) bool { return true }
 				})
 				if tt.joined {
 					go func() { _, _ = w.Verify(t.Context(), key, client) }()
@@ -160,7 +161,7 @@ func TestNewsDuringACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var news atomic.Pointer[time.Time]
 		w := bubbled(t, 2*time.Second, func(_ *world, c *Config) {
-			c.Revoked = func(_ *session.Identity, _ string, since time.Time) bool {
+			c.Revoked = func(_ *identity.Identity, _ string, since time.Time) bool {
 				at := news.Load()
 				return at != nil && !since.After(*at)
 			}
@@ -183,7 +184,7 @@ func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(_ *world, c *Config) {
 		var n atomic.Int64
-		c.Revoked = func(*session.Identity, string, time.Time) bool { return n.Add(1)%7 == 0 }
+		c.Revoked = func(*identity.Identity, string, time.Time) bool { return n.Add(1)%7 == 0 }
 	})
 	w.valid(t, key, client)
 	var wg sync.WaitGroup

@@ -114,7 +114,7 @@ func (l *limits) end(kind *lane, outage bool, now time.Time) {
 	}
 }
 
-// due tells whether a warning is, and takes note of it.
+// due reports whether a warning is, and takes note of it.
 func due(warned *time.Time, now time.Time) bool {
 	if now.Sub(*warned) < warnEvery {
 		return false

@@ -5,7 +5,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 const (
@@ -16,7 +16,7 @@ const (
 
 // valid is a key that WorkOS held for valid. It is not changed once made.
 type valid struct {
-	identity session.Identity
+	identity identity.Identity
 	id       string    // the key's
 	since    time.Time // when WorkOS was asked
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // ErrInvalid: not a valid API key. WorkOS said so within the last 60 s, or it doesn't
@@ -42,9 +42,9 @@ type Config struct {
 	// HashKey is for the hashes that the memory knows keys by: seal.MACKey("api key
 	// memory", password).
 	HashKey []byte
-	// Revoked tells whether news about a key, or whom it stands for, has come since it was
+	// Revoked reports whether news about a key, or whom it stands for, has come since it was
 	// validated: session.Manager's. nil: there are no news.
-	Revoked func(id *session.Identity, apiKeyID string, since time.Time) bool
+	Revoked func(id *identity.Identity, apiKeyID string, since time.Time) bool
 	Metrics prometheus.Registerer // may be nil
 	Log     zerolog.Logger        // may be zero
 	Now     func() time.Time      // nil: time.Now
@@ -77,13 +77,13 @@ func New(c Config) *Validator {
 // client is where the request came from, as far as that can be trusted; all that are
 // invalid count as one. The error is ErrInvalid, a *LimitedError, or a
 // *session.Outage when nobody can tell now.
-func (v *Validator) Verify(ctx context.Context, key string, client netip.Addr) (*session.Identity, error) {
+func (v *Validator) Verify(ctx context.Context, key string, client netip.Addr) (*identity.Identity, error) {
 	id, remembered, err := v.verify(ctx, key, client)
 	v.results.WithLabelValues(resultOf(remembered, err)).Inc()
 	return id, err
 }
 
-func (v *Validator) verify(ctx context.Context, key string, client netip.Addr) (id *session.Identity, remembered bool, err error) {
+func (v *Validator) verify(ctx context.Context, key string, client netip.Addr) (id *identity.Identity, remembered bool, err error) {
 	if !looksLikeKey(key) {
 		return nil, false, ErrInvalid
 	}
@@ -120,7 +120,7 @@ func (v *Validator) revoked(good *valid) bool {
 	return v.Revoked != nil && v.Revoked(&good.identity, good.id, good.since)
 }
 
-// looksLikeKey tells whether key has the form of WorkOS's keys: sk_ and 1 to 250
+// looksLikeKey reports whether key has the form of WorkOS's keys: sk_ and 1 to 250
 // letters, digits, - and _.
 func looksLikeKey(key string) bool {
 	rest, ok := strings.CutPrefix(key, "sk_")

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -20,12 +21,12 @@ func TestIdentity(t *testing.T) {
 	tests := []struct {
 		name string
 		key  authkit.APIKey
-		want session.Identity
+		want identity.Identity
 	}{
 		{"an organization's key stands for itself", acme,
-			session.Identity{Subject: "api_key_1", Name: "Production", OrganizationID: "org_1", Permissions: []string{"posts:read"}}},
+			identity.Identity{Subject: "api_key_1", Name: "Production", OrganizationID: "org_1", Permissions: []string{"posts:read"}}},
 		{"a user's key stands for the user", authkit.APIKey{ID: "api_key_2", Name: "CI", OrganizationID: "org_1", UserID: "user_1"},
-			session.Identity{Subject: "user_1", Name: "CI", OrganizationID: "org_1"}},
+			identity.Identity{Subject: "user_1", Name: "CI", OrganizationID: "org_1"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -111,7 +112,7 @@ func TestRevoked(t *testing.T) {
 	for _, revoked := range []bool{false, true} {
 		var news time.Time
 		w := start(t, func(_ *world, c *Config) {
-			c.Revoked = func(id *session.Identity, apiKeyID string, since time.Time) bool {
+			c.Revoked = func(id *identity.Identity, apiKeyID string, since time.Time) bool {
 				if id.OrganizationID != "org_1" || apiKeyID != "api_key_1" {
 					t.Errorf("got %+v, %s, want org_1, api_key_1", *id, apiKeyID)
 				}
@@ -138,7 +139,7 @@ func TestRevoked(t *testing.T) {
 func TestRevokedKeyStaysKnown(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(_ *world, c *Config) {
-		c.Revoked = func(*session.Identity, string, time.Time) bool { return true }
+		c.Revoked = func(*identity.Identity, string, time.Time) bool { return true }
 	})
 	for range 50 {
 		w.valid(t, key, client)
@@ -151,7 +152,7 @@ func TestRevokedDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	revoked := false
 	w := start(t, func(_ *world, c *Config) {
-		c.Revoked = func(*session.Identity, string, time.Time) bool { return revoked }
+		c.Revoked = func(*identity.Identity, string, time.Time) bool { return revoked }
 	})
 	w.valid(t, key, client)
 	revoked = true

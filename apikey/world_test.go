@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -88,7 +89,7 @@ func (w *world) ValidateAPIKey(ctx context.Context, value string) (authkit.APIKe
 }
 
 // valid fails the test unless the key is good.
-func (w *world) valid(t *testing.T, key string, from netip.Addr) *session.Identity {
+func (w *world) valid(t *testing.T, key string, from netip.Addr) *identity.Identity {
 	t.Helper()
 	id, err := w.Verify(t.Context(), key, from)
 	if err != nil || id == nil {

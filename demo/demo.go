@@ -11,7 +11,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/config"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/server"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
@@ -118,7 +119,7 @@ func newEmulator(a Addresses, accessTokenLifetime time.Duration) (*emulator.Emul
 
 // newService is configured as an operator would do it for Traefik.
 func newService(a Addresses, emulatorPort int, log zerolog.Logger) (*server.Server, error) {
-	config, err := server.ParseConfig(map[string]string{
+	config, err := config.Parse(map[string]string{
 		"WORKOS_API_KEY":         apiKey,
 		"WORKOS_CLIENT_ID":       clientID,
 		"WORKOS_COOKIE_PASSWORD": rand.Text() + rand.Text(),

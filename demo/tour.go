@@ -3,7 +3,7 @@ package demo
 import (
 	"strings"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 )
 

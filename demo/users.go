@@ -3,7 +3,7 @@ package demo
 import (
 	"strings"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 // User is somebody who can sign in. Any other email address can, too.

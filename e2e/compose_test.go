@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/server"
+	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 )
 
 // project is what docker-compose.yml comes to.
@@ -139,7 +139,7 @@ func TestComposeEnvironment(t *testing.T) {
 			if _, err := os.Stat(kernel); err != nil && got["WORKOS_COOKIE_PASSWORD_FILE"] == kernel {
 				missing(t, kernel+" is not here: the containers run on Linux")
 			}
-			config, err := server.ParseConfig(got)
+			config, err := config.Parse(got)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 // credentialsPolicy has a rule for each kind of caller.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 // A page that wants a fresh sign-in sends the browser through AuthKit, and then lets it in.

@@ -114,12 +114,12 @@ func show(w http.ResponseWriter, r *http.Request, p page.Page) {
 	p.HTML(w)
 }
 
-// prefetch tells whether nobody looks at the answer yet. No endpoint acts then.
+// prefetch reports whether nobody looks at the answer yet. No endpoint acts then.
 func prefetch(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 
-// deliberate tells whether the user came here by a link on the site or by typing
+// deliberate reports whether the user came here by a link on the site or by typing
 // the address. A GET that changes the session acts on nothing else, such as another
 // site's image or link.
 func deliberate(r *http.Request) bool {

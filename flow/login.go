@@ -85,7 +85,7 @@ func seconds(age *time.Duration) string {
 	return strconv.FormatInt(int64(*age/time.Second), 10)
 }
 
-// recent tells whether a sign-in was no older than maxAge at a moment. nil: any will do.
+// recent reports whether a sign-in was no older than maxAge at a moment. nil: any will do.
 func recent(signIn time.Time, maxAge *time.Duration, at time.Time) bool {
 	return maxAge == nil || !signIn.Before(at.Add(-*maxAge))
 }

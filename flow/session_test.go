@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 func TestSessionCookieLiterally(t *testing.T) {

@@ -101,7 +101,7 @@ func bound(r *http.Request, sealed string) string {
 	return name
 }
 
-// openState opens a sealed state, and tells whether it is young enough.
+// openState opens a sealed state, and reports whether it is young enough.
 func (f *Flow) openState(sealed string) (s state, opened, fresh bool) {
 	if sealed == "" || len(sealed) > maxState {
 		return state{}, false, false

@@ -105,7 +105,7 @@ func (f *Flow) notSwitched(w http.ResponseWriter, r *http.Request, m move, err e
 	}
 }
 
-// noMember tells whether AuthKit says that the organization is none of the user's.
+// noMember reports whether AuthKit says that the organization is none of the user's.
 // Of its codes about organizations, two ask for a step of the user's instead.
 func noMember(err error) bool {
 	var step *session.StepRequired

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 // Who has no session signs in to the organization, and arrives at the page.

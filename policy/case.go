@@ -7,7 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // check is one of a policy's own tests.
@@ -141,8 +141,8 @@ func (d *decoder) request(values map[string]*yaml.Node, where string) Request {
 }
 
 // identity reads who makes a test's request. auth_age is how long ago they signed in.
-func (d *decoder) identity(n *yaml.Node, where string, now time.Time) *session.Identity {
-	id := &session.Identity{}
+func (d *decoder) identity(n *yaml.Node, where string, now time.Time) *identity.Identity {
+	id := &identity.Identity{}
 	values := d.mapping(n, where,
 		"sub", "email", "email_verified", "org_id", "role", "roles", "permissions", "entitlements", "feature_flags", "act", "auth_age")
 	if values != nil && len(n.Content) == 0 {

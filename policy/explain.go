@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // Answer is what becomes of a request.
@@ -25,8 +25,8 @@ const (
 
 // Caller is who makes a request.
 type Caller struct {
-	Credential Credential        // what the request brings
-	Identity   *session.Identity // whose that is; nil: nobody's
+	Credential Credential         // what the request brings
+	Identity   *identity.Identity // whose that is; nil: nobody's
 }
 
 // Explanation says what a policy makes of a request, and why.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 const explained = `default: deny
@@ -42,11 +42,11 @@ rules:
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	cookie := func(id session.Identity) Caller { return Caller{Cookie, &id} }
-	user := cookie(session.Identity{Subject: "user_1"})
-	admin := cookie(session.Identity{Subject: "user_1", Roles: []string{"admin"}, AuthTime: now.Add(-time.Minute)})
-	tired := cookie(session.Identity{Subject: "user_1", Roles: []string{"admin"}, AuthTime: now.Add(-time.Hour)})
-	reader := &session.Identity{Permissions: []string{"reports:read"}}
+	cookie := func(id identity.Identity) Caller { return Caller{Cookie, &id} }
+	user := cookie(identity.Identity{Subject: "user_1"})
+	admin := cookie(identity.Identity{Subject: "user_1", Roles: []string{"admin"}, AuthTime: now.Add(-time.Minute)})
+	tired := cookie(identity.Identity{Subject: "user_1", Roles: []string{"admin"}, AuthTime: now.Add(-time.Hour)})
+	reader := &identity.Identity{Permissions: []string{"reports:read"}}
 	tests := []struct {
 		name, method, host, path, preflight string
 		by                                  Caller
@@ -111,7 +111,7 @@ func TestExplainOldSignIn(t *testing.T) {
 	t.Parallel()
 	p := parsed(t, "rules: [{name: a, credentials: [cookie, bearer, api_key], require: {max_auth_age: 5m}}]")
 	for credential, want := range map[Credential]Answer{Cookie: StepUp, Bearer: StepUp, APIKey: Denied} {
-		e := p.Explain(Request{Method: "GET", Host: "app.example.com", Path: "/"}, Caller{credential, &session.Identity{Subject: "user_1"}}, time.Now())
+		e := p.Explain(Request{Method: "GET", Host: "app.example.com", Path: "/"}, Caller{credential, &identity.Identity{Subject: "user_1"}}, time.Now())
 		if e.Answer != want || e.Requirement != "max_auth_age" {
 			t.Errorf("%s: got %s, requirement %q, want %s, max_auth_age", credential, e.Answer, e.Requirement, want)
 		}

@@ -115,7 +115,7 @@ func (f *File) poll() {
 	}
 }
 
-// reload reads the file, which has to look as it did before. It tells whether it
+// reload reads the file, which has to look as it did before. It reports whether it
 // could; what it read may be bad. asked: somebody waits for an answer in the log.
 func (f *File) reload(before look, asked bool) bool {
 	text, err := before.text(f.Path)

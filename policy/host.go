@@ -33,7 +33,7 @@ func (d *decoder) host(t text, where string) string {
 	return host.Name
 }
 
-// matchesHost tells whether a host's canonical name is one of a rule's hosts.
+// matchesHost reports whether a host's canonical name is one of a rule's hosts.
 func (r *Rule) matchesHost(host string) bool {
 	for _, pattern := range r.hosts {
 		below, wildcard := strings.CutPrefix(pattern, "*")

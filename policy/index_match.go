@@ -38,7 +38,7 @@ const (
 	unsureForm   = "the path has letters that are not in Unicode NFC"
 )
 
-// depends tells whether some rule of a host has paths, and whether one has methods.
+// depends reports whether some rule of a host has paths, and whether one has methods.
 func depends(layers []*layer) (paths, methods bool) {
 	for _, l := range layers {
 		paths = paths || l.paths != nil || l.folded != nil
@@ -86,7 +86,7 @@ func first(layers []*layer, path, method string) int32 {
 	return best
 }
 
-// validMethod tells whether a method is written as rules write them.
+// validMethod reports whether a method is written as rules write them.
 func validMethod(method string) bool {
 	for i := range len(method) {
 		if c := method[i]; (c < 'A' || c > 'Z') && c != '-' && c != '_' {

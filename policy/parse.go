@@ -13,7 +13,7 @@ const maxBytes = 8 << 20
 
 // Options are what Parse checks a policy against.
 type Options struct {
-	// Reaches tells whether the session cookie reaches a host, or, for
+	// Reaches reports whether the session cookie reaches a host, or, for
 	// "*.example.com", some host below it: site.Site.Reaches. nil: not checked.
 	Reaches func(host string) bool
 }

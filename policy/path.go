@@ -120,7 +120,7 @@ func ambiguity(path string) string {
 	return ""
 }
 
-// dots tells whether a path goes on with a segment of one or two dots.
+// dots reports whether a path goes on with a segment of one or two dots.
 func dots(rest string) bool {
 	if rest == "" || rest[0] != '.' {
 		return false

@@ -114,7 +114,7 @@ func (p *Policy) Rules() []*Rule { return p.rules }
 // Default is what decides where no rule matches, on hosts that some rule is about.
 func (p *Policy) Default() *Rule { return p.fallback }
 
-// Names tells whether some rule is about a host (canonical name without port).
+// Names reports whether some rule is about a host (canonical name without port).
 func (p *Policy) Names(host string) bool {
 	var room [layersRoom]*layer
 	return p.everyone || len(p.all.layers(host, room[:0])) > 0

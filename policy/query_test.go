@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 func TestParseQuery(t *testing.T) {
 	t.Parallel()
-	id := session.Identity{
+	id := identity.Identity{
 		Email: "ann@example.com", EmailVerified: true, OrganizationID: "org_1", Roles: []string{"admin", "a b"},
 		Permissions: []string{"posts:read"}, Entitlements: []string{"audit"}, FeatureFlags: []string{"beta"},
 	}
@@ -107,7 +107,7 @@ func FuzzQuery(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if unmet := r.Check(&session.Identity{}, time.Time{}); (unmet == nil) != (query == "") || r.None() != (query == "") {
+		if unmet := r.Check(&identity.Identity{}, time.Time{}); (unmet == nil) != (query == "") || r.None() != (query == "") {
 			t.Errorf("%q: got unmet %v, none %t", query, unmet, r.None())
 		}
 	})

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // The names of the requirements, as the policy file spells them, in the order in which
@@ -44,7 +44,7 @@ type Unmet struct {
 	MaxAuthAge  time.Duration // where that is max_auth_age
 }
 
-// None tells whether nothing is required.
+// None reports whether nothing is required.
 func (r *Requirements) None() bool {
 	return !r.denyImpersonation && len(r.lists) == 0 && r.maxAuthAge == 0
 }
@@ -53,7 +53,7 @@ func (r *Requirements) None() bool {
 // such that what comes later can still be mended: impersonation, users, emails,
 // email_domains, organizations, roles, permissions, entitlements, feature_flags,
 // max_auth_age. A claim that is missing meets nothing.
-func (r *Requirements) Check(id *session.Identity, now time.Time) *Unmet {
+func (r *Requirements) Check(id *identity.Identity, now time.Time) *Unmet {
 	if r.denyImpersonation && id.Impersonator != "" {
 		return &Unmet{Requirement: impersonation}
 	}
@@ -68,7 +68,7 @@ func (r *Requirements) Check(id *session.Identity, now time.Time) *Unmet {
 	return nil
 }
 
-// AllowsOrganization tells whether the organizations required include this one. Where
+// AllowsOrganization reports whether the organizations required include this one. Where
 // none is required, they include all.
 func (r *Requirements) AllowsOrganization(id string) bool {
 	for i := range r.lists {
@@ -79,7 +79,7 @@ func (r *Requirements) AllowsOrganization(id string) bool {
 	return true
 }
 
-// met tells whether a claim's values are those asked for. An empty value is none.
+// met reports whether a claim's values are those asked for. An empty value is none.
 func (l *listRequirement) met(values []string) bool {
 	for _, required := range l.all {
 		if !slices.Contains(values, required) {
@@ -93,7 +93,7 @@ func (l *listRequirement) met(values []string) bool {
 }
 
 // claims are the values that an identity has for a requirement.
-func claims(id *session.Identity, requirement string) []string {
+func claims(id *identity.Identity, requirement string) []string {
 	switch requirement {
 	case users:
 		return []string{id.Subject}

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // ruleRequiring returns the requirements of a rule with these.
@@ -16,8 +16,8 @@ func ruleRequiring(t *testing.T, require string) *Requirements {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	someone := func(change func(*session.Identity)) session.Identity {
-		id := session.Identity{
+	someone := func(change func(*identity.Identity)) identity.Identity {
+		id := identity.Identity{
 			Subject: "user_1", Email: "ann@example.com", EmailVerified: true, OrganizationID: "org_1", Role: "admin", Roles: []string{"admin", "owner"},
 			Permissions: []string{"read", "write"}, Entitlements: []string{"audit"}, FeatureFlags: []string{"beta"},
 			AuthTime: now.Add(-10 * time.Minute),
@@ -29,32 +29,32 @@ func TestCheck(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, require string
-		id            session.Identity
+		id            identity.Identity
 		want          string
 	}{
 		{"user", "{users: [user_0, user_1]}", someone(nil), ""},
 		{"another user", "{users: [user_0, user_2]}", someone(nil), "users"},
-		{"no user", "{users: [user_1]}", session.Identity{}, "users"},
+		{"no user", "{users: [user_1]}", identity.Identity{}, "users"},
 		{"user in another case", "{users: [USER_1]}", someone(nil), "users"},
 		{"organization", "{organizations: [org_2, org_1]}", someone(nil), ""},
 		{"another organization", "{organizations: [org_2]}", someone(nil), "organizations"},
-		{"no organization", "{organizations: [org_1]}", session.Identity{}, "organizations"},
+		{"no organization", "{organizations: [org_1]}", identity.Identity{}, "organizations"},
 		{"a part of the organization", "{organizations: [org]}", someone(nil), "organizations"},
 		{"organization as all", "{organizations: {all: [org_1]}}", someone(nil), ""},
 		{"another organization as all", "{organizations: {all: [org_2]}}", someone(nil), "organizations"},
 		{"second role", "{roles: [owner]}", someone(nil), ""},
 		{"another role", "{roles: [editor]}", someone(nil), "roles"},
 		{"role in another case", "{roles: [Admin]}", someone(nil), "roles"},
-		{"A11: no roles", "{roles: [admin]}", session.Identity{Subject: "user_1"}, "roles"},
-		{"A11: empty roles", "{roles: [admin]}", session.Identity{Roles: []string{""}}, "roles"},
-		{"role alone", "{roles: [admin]}", session.Identity{Role: "admin"}, ""},
-		{"role that isn't one of the roles", "{roles: [admin]}", session.Identity{Role: "admin", Roles: []string{"owner"}}, "roles"},
+		{"A11: no roles", "{roles: [admin]}", identity.Identity{Subject: "user_1"}, "roles"},
+		{"A11: empty roles", "{roles: [admin]}", identity.Identity{Roles: []string{""}}, "roles"},
+		{"role alone", "{roles: [admin]}", identity.Identity{Role: "admin"}, ""},
+		{"role that isn't one of the roles", "{roles: [admin]}", identity.Identity{Role: "admin", Roles: []string{"owner"}}, "roles"},
 		{"all roles", "{roles: {all: [owner, admin]}}", someone(nil), ""},
 		{"all roles but one", "{roles: {all: [owner, admin, editor]}}", someone(nil), "roles"},
 		{"any and all", "{permissions: {any: [delete, write], all: [read]}}", someone(nil), ""},
 		{"all without any", "{permissions: {any: [delete], all: [read]}}", someone(nil), "permissions"},
 		{"any without all", "{permissions: {any: [write], all: [read, delete]}}", someone(nil), "permissions"},
-		{"A11: no permissions", "{permissions: {all: [read]}}", session.Identity{}, "permissions"},
+		{"A11: no permissions", "{permissions: {all: [read]}}", identity.Identity{}, "permissions"},
 		{"entitlement", "{entitlements: [audit]}", someone(nil), ""},
 		{"another entitlement", "{entitlements: [sso]}", someone(nil), "entitlements"},
 		{"feature flag", "{feature_flags: [beta]}", someone(nil), ""},
@@ -64,26 +64,26 @@ func TestCheck(t *testing.T) {
 
 		{"young enough", "{max_auth_age: 10m}", someone(nil), ""},
 		{"too old", "{max_auth_age: 599s}", someone(nil), "max_auth_age"},
-		{"no time of authentication", "{max_auth_age: 10000h}", session.Identity{Subject: "user_1"}, "max_auth_age"},
+		{"no time of authentication", "{max_auth_age: 10000h}", identity.Identity{Subject: "user_1"}, "max_auth_age"},
 		{"no impersonation", "{impersonation: deny}", someone(nil), ""},
-		{"impersonation", "{impersonation: deny}", someone(func(id *session.Identity) { id.Impersonator = "x@example.com" }), "impersonation"},
-		{"impersonation allowed", "{impersonation: allow}", someone(func(id *session.Identity) { id.Impersonator = "x@example.com" }), ""},
+		{"impersonation", "{impersonation: deny}", someone(func(id *identity.Identity) { id.Impersonator = "x@example.com" }), "impersonation"},
+		{"impersonation allowed", "{impersonation: allow}", someone(func(id *identity.Identity) { id.Impersonator = "x@example.com" }), ""},
 
 		{"email", "{emails: [bob@example.com, Ann@Example.com]}", someone(nil), ""},
-		{"email in another case", "{emails: [ann@example.com]}", session.Identity{Email: "ANN@EXAMPLE.com", EmailVerified: true}, ""},
+		{"email in another case", "{emails: [ann@example.com]}", identity.Identity{Email: "ANN@EXAMPLE.com", EmailVerified: true}, ""},
 		{"another email", "{emails: [bob@example.com]}", someone(nil), "emails"},
-		{"no email", "{emails: [ann@example.com]}", session.Identity{}, "emails"},
-		{"email of a domain in Unicode", "{emails: [a@bücher.example]}", session.Identity{Email: "a@xn--bcher-kva.EXAMPLE", EmailVerified: true}, ""},
+		{"no email", "{emails: [ann@example.com]}", identity.Identity{}, "emails"},
+		{"email of a domain in Unicode", "{emails: [a@bücher.example]}", identity.Identity{Email: "a@xn--bcher-kva.EXAMPLE", EmailVerified: true}, ""},
 		{"email domain", "{email_domains: [example.org, EXAMPLE.com]}", someone(nil), ""},
 		{"another email domain", "{email_domains: [example.org]}", someone(nil), "email_domains"},
-		{"email domain below", "{email_domains: [example.com]}", session.Identity{Email: "a@mail.example.com", EmailVerified: true}, "email_domains"},
-		{"no email for the domain", "{email_domains: [example.com]}", session.Identity{}, "email_domains"},
-		{"email that isn't verified", "{emails: [ann@example.com]}", session.Identity{Email: "ann@example.com"}, "emails"},
-		{"email domain that isn't verified", "{email_domains: [example.com]}", session.Identity{Email: "ann@example.com"}, "email_domains"},
+		{"email domain below", "{email_domains: [example.com]}", identity.Identity{Email: "a@mail.example.com", EmailVerified: true}, "email_domains"},
+		{"no email for the domain", "{email_domains: [example.com]}", identity.Identity{}, "email_domains"},
+		{"email that isn't verified", "{emails: [ann@example.com]}", identity.Identity{Email: "ann@example.com"}, "emails"},
+		{"email domain that isn't verified", "{email_domains: [example.com]}", identity.Identity{Email: "ann@example.com"}, "email_domains"},
 		{"email domain as all", "{email_domains: {all: [example.com]}}", someone(nil), ""},
-		{"no email for the domain as all", "{email_domains: {all: [example.com]}}", session.Identity{}, "email_domains"},
+		{"no email for the domain as all", "{email_domains: {all: [example.com]}}", identity.Identity{}, "email_domains"},
 
-		{"nothing", "{impersonation: allow}", session.Identity{}, ""},
+		{"nothing", "{impersonation: allow}", identity.Identity{}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,7 +105,7 @@ func TestCheckOrder(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	r := ruleRequiring(t, `{max_auth_age: 15m, feature_flags: [f], entitlements: [e], permissions: [p], roles: [r],
     organizations: [o], email_domains: [example.com], emails: [a@example.com, b@example.com], users: [u], impersonation: deny}`)
-	id := session.Identity{Impersonator: "x", Email: "b@example.org", EmailVerified: true}
+	id := identity.Identity{Impersonator: "x", Email: "b@example.org", EmailVerified: true}
 	for _, tt := range []struct {
 		want string
 		mend func()

@@ -60,7 +60,7 @@ func (r *Rule) matchesPath(path string) bool {
 	return len(r.paths) == 0 || slices.ContainsFunc(r.paths, func(p pattern) bool { return p.matches(path) })
 }
 
-// hasPaths tells whether some rule of a host has paths.
+// hasPaths reports whether some rule of a host has paths.
 func (p *Policy) hasPaths(host string) bool {
 	return slices.ContainsFunc(p.rules, func(r *Rule) bool { return len(r.paths) > 0 && r.matchesHost(host) })
 }

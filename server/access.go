@@ -12,6 +12,7 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
@@ -50,7 +51,7 @@ func (s *Server) access(c *verify.Config, client *authkit.Client, password strin
 
 // bearerVerifiers verify access tokens that come as bearer tokens: those of sessions,
 // and those of WorkOS Connect, whose keys each issuer serves.
-func (s *Server) bearerVerifiers(c *Config, keys http.RoundTripper) (bearer *token.Verifier, connect []*token.Verifier) {
+func (s *Server) bearerVerifiers(c *config.Config, keys http.RoundTripper) (bearer *token.Verifier, connect []*token.Verifier) {
 	bearer = &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers}
 	audiences := c.BearerAudiences
 	if len(audiences) == 0 {

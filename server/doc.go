@@ -1,8 +1,7 @@
-// Package server reads the configuration and puts the service together:
+// Package server puts the service together and runs it:
 //
-//	Config  environment variables, validated once      (config*.go)
-//	New     sessions, flow and verify, out of a Config (server.go)
-//	Run     listeners, readiness, graceful stop        (run.go)
+//	New     sessions, flow and verify, out of a config.Config (server.go)
+//	Run     listeners, readiness, graceful stop               (run.go)
 //
 //	/verify, /verify/forward-auth, /verify/auth-request, /verify/sign-in   package verify
 //	login, sign-up, callback, logout at the redirect URI's directory       package flow

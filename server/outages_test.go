@@ -19,7 +19,7 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 	"github.com/rs/zerolog"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 // outage is a row of docs/outages.md.

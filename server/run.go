@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 )
 
 const (
@@ -35,7 +37,7 @@ func (s *Server) Run(ctx context.Context) error {
 	servers := map[net.Listener]*http.Server{main: s.httpServer(s.Handler())}
 	for _, more := range []struct {
 		name    string
-		address Address
+		address config.Address
 		handler http.Handler
 	}{
 		{"VERIFY_ADDR", s.config.VerifyAddr, s.VerifyHandler()},
@@ -127,7 +129,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	}
 }
 
-func listen(ctx context.Context, a Address) (net.Listener, error) {
+func listen(ctx context.Context, a config.Address) (net.Listener, error) {
 	if a.Network == "unix" {
 		if err := removeSocket(a.Addr); err != nil {
 			return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
@@ -26,7 +27,7 @@ import (
 
 // Server is the service, put together.
 type Server struct {
-	config   *Config
+	config   *config.Config
 	log      zerolog.Logger
 	site     *site.Site
 	keys     *token.KeySet
@@ -40,7 +41,7 @@ type Server struct {
 }
 
 // New puts the service together. Nothing runs yet.
-func New(c *Config, log zerolog.Logger) (*Server, error) {
+func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 	protected, err := site.New(c.RedirectURI, c.CookieDomain)
 	if err != nil {
 		return nil, err
@@ -144,7 +145,7 @@ func gateway(name string) verify.Gateway {
 	return verify.FirstContact
 }
 
-func headers(h IdentityHeaders) verify.IdentityHeaders {
+func headers(h config.IdentityHeaders) verify.IdentityHeaders {
 	if h.Remote {
 		return verify.RemoteHeaders()
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/config"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 // world is a Server with an AuthKit of its own.
@@ -31,7 +33,22 @@ const (
 	origin      = "http://localhost:3000"
 	redirectURI = origin + "/_auth/callback"
 	paula       = "paula@example.com"
+
+	goodKey      = "sk_test_a1b2c3d4e5"
+	goodPassword = "kY3vQ0xWm7RzT9pLc2NfHs8JdGb5UaEo"
 )
+
+// environ returns the smallest good environment, changed by pairs of name and value.
+func environ(pairs ...string) map[string]string {
+	env := map[string]string{
+		"WORKOS_API_KEY": goodKey, "WORKOS_CLIENT_ID": "client_01ABC", "WORKOS_COOKIE_PASSWORD": goodPassword,
+		"WORKOS_REDIRECT_URI": redirectURI,
+	}
+	for pair := range slices.Chunk(pairs, 2) {
+		env[pair[0]] = pair[1]
+	}
+	return env
+}
 
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
@@ -67,8 +84,7 @@ func newWorld(t testing.TB, pairs ...string) *world {
 	for i := range pairs {
 		pairs[i] = strings.ReplaceAll(pairs[i], "AUTHKIT", base.String())
 	}
-	c, err := ParseConfig(environ(append([]string{
-		"WORKOS_REDIRECT_URI", redirectURI,
+	c, err := config.Parse(environ(append([]string{
 		"WORKOS_API_HOSTNAME", base.Hostname(), "WORKOS_API_PORT", base.Port(), "WORKOS_API_HTTPS", "false",
 	}, pairs...)...))
 	if err != nil {

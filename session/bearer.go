@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
@@ -27,7 +28,7 @@ type bearer struct {
 //	ErrBad          malformed, forged, expired, not valid yet, or made for somebody else
 //	ErrEnded        revoked, or its roles have changed: whoever holds it must refresh it
 //	ErrUnavailable  nobody can tell now: there is no key set
-func (m *Manager) VerifyBearer(ctx context.Context, raw string) (*Identity, error) {
+func (m *Manager) VerifyBearer(ctx context.Context, raw string) (*identity.Identity, error) {
 	if m.Bearer == nil {
 		return nil, fmt.Errorf("%w: bearer tokens are not accepted", ErrBad)
 	}
@@ -94,7 +95,7 @@ func (m *Manager) bearerOf(raw string, c *token.Claims, now time.Time) *bearer {
 
 // lookMarks merges what the store knows of an identity's sign-outs and revocations
 // into the memory. If it can't be asked, what is known here has to do.
-func (s *shared) lookMarks(ctx context.Context, key lineKey, id *Identity) {
+func (s *shared) lookMarks(ctx context.Context, key lineKey, id *identity.Identity) {
 	if s.store == nil {
 		return
 	}

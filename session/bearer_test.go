@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
@@ -61,7 +62,7 @@ func reclaim(t testing.TB, raw string, key *rsa.PrivateKey, kid string, change m
 	return sign(t, key, kid, payload)
 }
 
-func (w *world) wantBearer(t testing.TB, raw string) *session.Identity {
+func (w *world) wantBearer(t testing.TB, raw string) *identity.Identity {
 	t.Helper()
 	id, err := w.VerifyBearer(t.Context(), raw)
 	if err != nil {
@@ -97,21 +98,21 @@ func TestVerifyBearer(t *testing.T) {
 		"role": nil, "roles": nil, "entitlements": nil, "feature_flags": nil, "auth_time": nil, "permissions": []string{"reports:read"}}
 	tests := []struct {
 		name, raw string
-		want      session.Identity
+		want      identity.Identity
 	}{
-		{"of a session", reclaim(t, raw, signingKey(), keyID(t, signingKey()), map[string]any{"sid": "session_01ZOE"}), session.Identity{
+		{"of a session", reclaim(t, raw, signingKey(), keyID(t, signingKey()), map[string]any{"sid": "session_01ZOE"}), identity.Identity{
 			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01ZOE", OrganizationID: acmeID, Role: "admin",
 			Roles: []string{"admin", "billing"}, Permissions: []string{"reports:read", "reports:write", "users:manage"},
 			Entitlements: []string{"audit-logs", "sso"}, FeatureFlags: []string{"new-reports"}, AuthTime: noon}},
 		{"with this client's id as audience alone", reclaim(t, raw, signingKey(), keyID(t, signingKey()), map[string]any{
 			"client_id": nil, "aud": clientID, "sid": "session_01ZOE", "roles": nil, "permissions": nil, "entitlements": nil, "feature_flags": nil, "auth_time": nil,
-			"act": map[string]any{"sub": "support@example.com"}}), session.Identity{
+			"act": map[string]any{"sub": "support@example.com"}}), identity.Identity{
 			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01ZOE", OrganizationID: acmeID, Role: "admin",
 			Roles: []string{"admin"}, Impersonator: "support@example.com"}},
-		{"of an M2M application", reclaim(t, raw, otherKey(), "another", machine), session.Identity{
+		{"of an M2M application", reclaim(t, raw, otherKey(), "another", machine), identity.Identity{
 			Subject: "client_01MACHINE", OrganizationID: acmeID, Permissions: []string{"reports:read"}}},
 		{"of an OAuth application", reclaim(t, raw, otherKey(), "another", map[string]any{"iss": connectIssuer + "/", "aud": []string{"other", resource},
-			"client_id": "client_01APP", "sid": "session_01APP", "role": nil, "roles": nil, "permissions": nil, "entitlements": nil, "feature_flags": nil}), session.Identity{
+			"client_id": "client_01APP", "sid": "session_01APP", "role": nil, "roles": nil, "permissions": nil, "entitlements": nil, "feature_flags": nil}), identity.Identity{
 			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01APP", OrganizationID: acmeID, AuthTime: noon}},
 	}
 	for _, tt := range tests {
@@ -292,14 +293,14 @@ func TestBearerExpires(t *testing.T) {
 // refreshed for as well: nobody here can refresh a bearer token.
 func TestBearerRevoked(t *testing.T) {
 	t.Parallel()
-	for name, revoke := range map[string]func(session.Identity) session.Revocation{
-		"session": func(id session.Identity) session.Revocation {
+	for name, revoke := range map[string]func(identity.Identity) session.Revocation{
+		"session": func(id identity.Identity) session.Revocation {
 			return session.Revocation{Subject: id.Subject, SessionID: id.SessionID}
 		},
-		"membership": func(id session.Identity) session.Revocation {
+		"membership": func(id identity.Identity) session.Revocation {
 			return session.Revocation{Subject: id.Subject, OrganizationID: acmeID}
 		},
-		"roles changed": func(id session.Identity) session.Revocation {
+		"roles changed": func(id identity.Identity) session.Revocation {
 			return session.Revocation{Subject: id.Subject, OrganizationID: acmeID, Refresh: true}
 		},
 	} {

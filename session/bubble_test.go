@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )

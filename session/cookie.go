@@ -246,7 +246,7 @@ func (c Cookie) chunkName(i int) string {
 	return c.Name + "." + strconv.Itoa(i)
 }
 
-// Present tells whether the request carries a cookie of the session's, of whatever use.
+// Present reports whether the request carries a cookie of the session's, of whatever use.
 func (c Cookie) Present(request http.Header) bool { return len(c.carried(request)) > 0 }
 
 // carried lists the chunks that the request carried, in order.

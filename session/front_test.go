@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 // front stands before the emulator and answers in its place where a test says so.

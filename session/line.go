@@ -54,7 +54,7 @@ type sighting struct {
 	At     time.Time `json:"t"`
 }
 
-// supersedes tells whether a later token of the turn's run was seen a grace ago.
+// supersedes reports whether a later token of the turn's run was seen a grace ago.
 func (l line) supersedes(t turn, now time.Time) bool {
 	i := slices.IndexFunc(l.Runs, func(u run) bool { return u.ID == t.Run })
 	if i < 0 {

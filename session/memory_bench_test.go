@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // verifiedOf is a session of an ordinary user, with strings of its own.
@@ -13,7 +15,7 @@ func verifiedOf(i int) *Verified {
 	text := func(format string) string { return fmt.Sprintf(format, i) }
 	now := time.Now()
 	return &Verified{
-		Identity: Identity{
+		Identity: identity.Identity{
 			Subject: text("user_01JE28JT97KB6CQ643D%07d"), Email: text("somebody.%07d@example.com"), Name: text("Somebody Called %07d"),
 			SessionID: text("session_01JE28JT97KB6CQ643D%07d"), OrganizationID: text("org_01JE28JT97KB6CQ643D%07d"), Role: "member",
 			Roles:       []string{text("member-%d"), text("billing-%d")},

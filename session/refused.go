@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/rs/zerolog"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // refused sorts AuthKit's refusals: what ends the session, what asks for a step,
@@ -79,7 +81,7 @@ func (m *Manager) condemned(ctx context.Context, r renewal, locked bool) (string
 // audit is a log line about the refresh, with whose it is.
 func (r renewal) audit(line *zerolog.Event) *zerolog.Event {
 	c := r.claims
-	line = line.Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", hashSession(c.SessionID))
+	line = line.Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", identity.HashSession(c.SessionID))
 	if r.switches() {
 		line = line.Str("organization", r.organizationID)
 	}

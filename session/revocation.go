@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // Revocation says which sessions were ended or changed at AuthKit. A field left
@@ -40,11 +42,11 @@ func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
 	return m.shared.saveMark(ctx, key, now)
 }
 
-// Revoked tells whether what AuthKit said of an API key at since, by this machine's
+// Revoked reports whether what AuthKit said of an API key at since, by this machine's
 // clock, may be out of date: news about the key, its owner, organization or
 // permissions has come here since then, or may have been missed. id is whom the key
 // stands for.
-func (m *Manager) Revoked(id *Identity, apiKeyID string, since time.Time) bool {
+func (m *Manager) Revoked(id *identity.Identity, apiKeyID string, since time.Time) bool {
 	if !since.After(m.shared.missedAt()) {
 		return true
 	}
@@ -63,7 +65,7 @@ func (m *Manager) Revoked(id *Identity, apiKeyID string, since time.Time) bool {
 	return false
 }
 
-// came tells whether news about somebody may have come since then.
+// came reports whether news about somebody may have come since then.
 func (s *marks) came(key markKey, since time.Time) bool {
 	k, ok := s.byKey.GetIfPresent(key)
 	return ok && !since.After(k.came)
@@ -140,7 +142,7 @@ const (
 )
 
 // judge looks a session up. made is when a refresh here brought its token.
-func (s *marks) judge(id *Identity, line lineKey, issued, made time.Time) verdict {
+func (s *marks) judge(id *identity.Identity, line lineKey, issued, made time.Time) verdict {
 	if s.byKey.EstimatedSize() == 0 {
 		return untouched
 	}
@@ -171,7 +173,7 @@ func (k mark) judge(issued, made time.Time) verdict {
 }
 
 // keysOf yields every key that concerns an identity, but for its session's own.
-func keysOf(id *Identity, broad bool) iter.Seq[markKey] {
+func keysOf(id *identity.Identity, broad bool) iter.Seq[markKey] {
 	return func(yield func(markKey) bool) {
 		organization := id.OrganizationID
 		more := yield(markKey{Subject: id.Subject})

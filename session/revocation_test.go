@@ -4,7 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -14,31 +15,31 @@ func TestRevoke(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
-		of    func(samAtAcme session.Identity) session.Revocation
+		of    func(samAtAcme identity.Identity) session.Revocation
 		ended map[string]bool // of: sam at acme, sam at globex, zoe at acme
 	}{
-		{"a session", func(id session.Identity) session.Revocation {
+		{"a session", func(id identity.Identity) session.Revocation {
 			return session.Revocation{Subject: id.Subject, SessionID: id.SessionID}
 		}, map[string]bool{"sam at acme": true}},
-		{"a session of somebody else's by the same id", func(id session.Identity) session.Revocation {
+		{"a session of somebody else's by the same id", func(id identity.Identity) session.Revocation {
 			return session.Revocation{Subject: "user_01OTHER", SessionID: id.SessionID}
 		}, nil},
-		{"a user", func(id session.Identity) session.Revocation {
+		{"a user", func(id identity.Identity) session.Revocation {
 			return session.Revocation{Subject: id.Subject}
 		}, map[string]bool{"sam at acme": true, "sam at globex": true}},
-		{"an organization", func(session.Identity) session.Revocation {
+		{"an organization", func(identity.Identity) session.Revocation {
 			return session.Revocation{OrganizationID: acmeID}
 		}, map[string]bool{"sam at acme": true, "zoe at acme": true}},
-		{"a membership", func(id session.Identity) session.Revocation {
+		{"a membership", func(id identity.Identity) session.Revocation {
 			return session.Revocation{Subject: id.Subject, OrganizationID: acmeID}
 		}, map[string]bool{"sam at acme": true}},
-		{"a role that they have", func(id session.Identity) session.Revocation {
+		{"a role that they have", func(id identity.Identity) session.Revocation {
 			return session.Revocation{Role: id.Roles[0]}
 		}, map[string]bool{"sam at acme": true}},
-		{"a role of the other organization", func(id session.Identity) session.Revocation {
+		{"a role of the other organization", func(id identity.Identity) session.Revocation {
 			return session.Revocation{OrganizationID: globexID, Role: id.Roles[0]}
 		}, nil},
-		{"a permission that nobody has", func(session.Identity) session.Revocation {
+		{"a permission that nobody has", func(identity.Identity) session.Revocation {
 			return session.Revocation{Permission: "nobody:has"}
 		}, nil},
 	}
@@ -50,7 +51,7 @@ func TestRevoke(t *testing.T) {
 				cookies := map[string]string{
 					"sam at acme": w.signIn(t, sam, acmeID), "sam at globex": w.signIn(t, sam, globexID), "zoe at acme": w.signIn(t, zoe, acmeID),
 				}
-				ids := map[string]session.Identity{}
+				ids := map[string]identity.Identity{}
 				for name, sealed := range cookies {
 					ids[name] = w.valid(t, sealed).Identity // remembered
 				}
@@ -166,12 +167,12 @@ func TestChangeDuringAnOutage(t *testing.T) {
 // replica. What is said after that does, at once.
 func TestRevokedAPIKeys(t *testing.T) {
 	t.Parallel()
-	organizations := session.Identity{Subject: "api_key_1", OrganizationID: acmeID, Permissions: []string{"invoices:read"}}
-	users := session.Identity{Subject: "user_01SAM", OrganizationID: acmeID, Permissions: []string{"invoices:read"}}
+	organizations := identity.Identity{Subject: "api_key_1", OrganizationID: acmeID, Permissions: []string{"invoices:read"}}
+	users := identity.Identity{Subject: "user_01SAM", OrganizationID: acmeID, Permissions: []string{"invoices:read"}}
 	tests := []struct {
 		name    string
 		news    session.Revocation
-		id      session.Identity
+		id      identity.Identity
 		keyID   string
 		revoked bool
 	}{
@@ -237,7 +238,7 @@ func TestAPIKeysAreNoSessions(t *testing.T) {
 func TestRevokedAPIKeyDuringAnOutageOfTheStore(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t, nil)
-	id := session.Identity{Subject: "api_key_1", OrganizationID: acmeID}
+	id := identity.Identity{Subject: "api_key_1", OrganizationID: acmeID}
 	validated := r.clock.Now()
 	r.board.set(true, false, false)
 	r.clock.advance(time.Second)

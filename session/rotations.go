@@ -97,7 +97,7 @@ func (r *rotations) find(hash tokenHash, sealed string, now time.Time) place {
 }
 
 // arrived notes that a request brought the token: those before it in its run
-// begin to age. It tells whether that is news.
+// begin to age. It reports whether that is news.
 func (r *rotations) arrived(hash tokenHash, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,7 +121,7 @@ func (r *rotations) arrived(hash tokenHash, now time.Time) bool {
 	return true
 }
 
-// meet notes a verified session that a request brought, and tells whether that is
+// meet notes a verified session that a request brought, and reports whether that is
 // news. One that was made elsewhere (a sign-in, an app's own SDK) and has a later
 // token than the line's current session takes its place.
 func (r *rotations) meet(key lineKey, hash tokenHash, sealed string, issued, now time.Time) bool {

@@ -77,7 +77,7 @@ var sealedFields = [...]string{
 	"access_token", "refresh_token", "user", "organization_id", "impersonator", "authentication_method",
 }
 
-// onlyNode tells whether only the SDKs for Node.js seal this field of a response.
+// onlyNode reports whether only the SDKs for Node.js seal this field of a response.
 func onlyNode(name string, value json.RawMessage) bool {
 	return name == "organization_id" || name == "authentication_method" ||
 		name == "impersonator" && string(value) == "null"

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
 
@@ -103,7 +104,7 @@ func (s *shared) markNames(key markKey) []string {
 
 // look merges what the store knows about a session into the memory, once in a
 // second. It returns false if nobody can tell now whether there is more to know.
-func (s *shared) look(ctx context.Context, o *opened, key lineKey, id *Identity, force bool) bool {
+func (s *shared) look(ctx context.Context, o *opened, key lineKey, id *identity.Identity, force bool) bool {
 	if s.store == nil {
 		return true
 	}
@@ -121,7 +122,7 @@ func (s *shared) look(ctx context.Context, o *opened, key lineKey, id *Identity,
 }
 
 // load does the looking, once for all who look at the same time.
-func (s *shared) load(ctx context.Context, o *opened, key lineKey, id *Identity, now time.Time) bool {
+func (s *shared) load(ctx context.Context, o *opened, key lineKey, id *identity.Identity, now time.Time) bool {
 	about := []markKey{{Subject: key.Subject, SID: key.SID}}
 	for k := range keysOf(id, false) {
 		about = append(about, k)

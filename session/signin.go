@@ -7,23 +7,24 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
 // SignIn seals the session of an authenticate response (a code's exchange) and
 // tells whose it is. The access token is decoded, not verified: it comes
 // straight from AuthKit.
-func (m *Manager) SignIn(response json.RawMessage) (sealed string, id Identity, err error) {
+func (m *Manager) SignIn(response json.RawMessage) (sealed string, id identity.Identity, err error) {
 	s, err := FromResponse(response)
 	if err != nil {
-		return "", Identity{}, err
+		return "", identity.Identity{}, err
 	}
 	claims, err := token.Decode(s.AccessToken)
 	if err != nil {
-		return "", Identity{}, fmt.Errorf("session: sign in: %w", err)
+		return "", identity.Identity{}, fmt.Errorf("session: sign in: %w", err)
 	}
 	if sealed, err = m.seal(s); err != nil {
-		return "", Identity{}, err
+		return "", identity.Identity{}, err
 	}
 	return sealed, identityOf(s, claims), nil
 }
@@ -31,8 +32,8 @@ func (m *Manager) SignIn(response json.RawMessage) (sealed string, id Identity, 
 // End ends every session that the request carries, expired or not, on every
 // replica, and returns the identity of the newest. It returns false where there is
 // none that opens.
-func (m *Manager) End(ctx context.Context, request http.Header) (Identity, bool) {
-	var last Identity
+func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identity, bool) {
+	var last identity.Identity
 	var issued time.Time
 	values, _ := m.Cookie.read(request)
 	for _, value := range values {

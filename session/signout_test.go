@@ -5,11 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
 // end signs out with a cookie.
-func (w *world) end(t *testing.T, sealed string) session.Identity {
+func (w *world) end(t *testing.T, sealed string) identity.Identity {
 	t.Helper()
 	id, ok := w.End(t.Context(), cookies(sealed))
 	if !ok {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 // A session that nearly fills a cookie, or needs several, is logged with what made

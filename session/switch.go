@@ -8,6 +8,8 @@ import (
 
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/time/rate"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // maxRounds is how many refreshes by others a switch lets pass before its own.
@@ -52,13 +54,13 @@ func (s *switches) allow(key lineKey, now time.Time) error {
 // which the session goes on in its present organization: *StepRequired with AuthKit's
 // code (a step of the user's, or organization_membership_not_found and the like) and
 // ErrUnavailable (*Outage).
-func (m *Manager) Switch(ctx context.Context, request http.Header, organizationID string) (sealed string, id Identity, err error) {
+func (m *Manager) Switch(ctx context.Context, request http.Header, organizationID string) (sealed string, id identity.Identity, err error) {
 	sealed, err = m.pick(request)
 	if err != nil {
-		return "", Identity{}, err
+		return "", identity.Identity{}, err
 	}
 	if _, _, err = m.arrive(ctx, sealed); err != nil {
-		return "", Identity{}, err
+		return "", identity.Identity{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, askerWait, errors.New("the switch takes too long"))
 	defer cancel()
@@ -67,28 +69,28 @@ func (m *Manager) Switch(ctx context.Context, request http.Header, organizationI
 		r, id, err := m.stand(ctx, sealed, !landed)
 		switch {
 		case err != nil:
-			return "", Identity{}, err
+			return "", identity.Identity{}, err
 		case id.OrganizationID == organizationID:
 			return r.sealed, id, nil
 		case landed:
-			return "", Identity{}, &Outage{Refused: true, Err: errors.New("AuthKit answered a switch with a session of another organization")}
+			return "", identity.Identity{}, &Outage{Refused: true, Err: errors.New("AuthKit answered a switch with a session of another organization")}
 		}
 		r.organizationID = organizationID
 		f, err := m.land(ctx, r, askerWait)
 		if err != nil {
-			return "", Identity{}, err
+			return "", identity.Identity{}, err
 		}
 		sealed, landed = f.sealed, f.here && f.organizationID == organizationID
 	}
-	return "", Identity{}, &Outage{RetryAfter: backOff, Err: errors.New("the session changes all the time")}
+	return "", identity.Identity{}, &Outage{RetryAfter: backOff, Err: errors.New("the session changes all the time")}
 }
 
 // stand returns a session, or with follow what it became, and whose it is: valid, or
 // good for a refresh.
-func (m *Manager) stand(ctx context.Context, sealed string, follow bool) (renewal, Identity, error) {
+func (m *Manager) stand(ctx context.Context, sealed string, follow bool) (renewal, identity.Identity, error) {
 	o, err := m.open(sealed)
 	if err != nil {
-		return renewal{}, Identity{}, err
+		return renewal{}, identity.Identity{}, err
 	}
 	p := m.look(ctx, o, false)
 	if follow && p.current != "" {
@@ -96,7 +98,7 @@ func (m *Manager) stand(ctx context.Context, sealed string, follow bool) (renewa
 	}
 	v, claims, err := m.assess(ctx, o, p)
 	if err != nil && !errors.Is(err, errDue) {
-		return renewal{}, Identity{}, err
+		return renewal{}, identity.Identity{}, err
 	}
 	return renewal{opened: o, claims: claims}, v.Identity, nil
 }

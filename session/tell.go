@@ -118,7 +118,7 @@ func (s *shared) tell(ctx context.Context) {
 	}
 }
 
-// Untold tells whether something could not be written to the Store yet. It is tried
+// Untold reports whether something could not be written to the Store yet. It is tried
 // again every 2 s.
 func (m *Manager) Untold() bool {
 	m.shared.mu.Lock()

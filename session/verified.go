@@ -7,6 +7,7 @@ import (
 	"github.com/maypok86/otter/v2"
 	"github.com/maypok86/otter/v2/stats"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
@@ -18,7 +19,7 @@ const (
 // Verified is a session whose seal, signature and age are good. It is shared
 // between requests and must not be changed.
 type Verified struct {
-	Identity Identity
+	Identity identity.Identity
 	// Current is the sealed session that the browser should have instead of what
 	// it sent. Empty where it has that already.
 	Current string

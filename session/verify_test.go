@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
@@ -20,19 +21,19 @@ func TestVerifyIdentity(t *testing.T) {
 	w := start(t, nil)
 	tests := []struct {
 		name, email, organization string
-		want                      session.Identity
+		want                      identity.Identity
 	}{
-		{"no organization", paula, "", session.Identity{
+		{"no organization", paula, "", identity.Identity{
 			Subject: "user_01JM9S346Q3D25VT4F5V37E3S3", Email: paula, EmailVerified: true, Name: "Paula Winter", AuthTime: noon}},
-		{"one organization", zoe, "", session.Identity{
+		{"one organization", zoe, "", identity.Identity{
 			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", Email: zoe, EmailVerified: true, Name: "Zoë Ångström",
 			OrganizationID: acmeID, Role: "admin", Roles: []string{"admin", "billing"},
 			Permissions: []string{"reports:read", "reports:write", "users:manage"}, Entitlements: []string{"audit-logs", "sso"},
 			FeatureFlags: []string{"new-reports"}, AuthTime: noon}},
-		{"one of two organizations", sam, globexID, session.Identity{
+		{"one of two organizations", sam, globexID, identity.Identity{
 			Subject: "user_01JFBF5KZNWJ47TAN9ZT24MNPZ", Email: sam, EmailVerified: true, Name: "Sam Rivera, Jr.",
 			OrganizationID: globexID, Role: "owner", Roles: []string{"owner"}, Permissions: []string{"reports:read", "reports:write"}, AuthTime: noon}},
-		{"impersonated", iris, "", session.Identity{
+		{"impersonated", iris, "", identity.Identity{
 			Subject: "user_01JX45HY43KWJRP1XPA7Z3DJ8F", Email: iris, EmailVerified: true, Name: "Iris Okafor",
 			OrganizationID: acmeID, Role: "member", Roles: []string{"member"}, Permissions: []string{"reports:read"},
 			Entitlements: []string{"audit-logs", "sso"}, FeatureFlags: []string{"new-reports"}, Impersonator: "support@example.com", AuthTime: noon}},
@@ -63,7 +64,7 @@ func TestVerifyVectors(t *testing.T) {
 	f := readFixture(t)
 	keys := httptest.NewServer(status(http.StatusOK, string(f.JWKS)))
 	t.Cleanup(keys.Close)
-	want := session.Identity{
+	want := identity.Identity{
 		Subject: "user_01VECTORS", Email: "zoë@example.com", EmailVerified: true, Name: "Zoë Ünïcode", SessionID: "session_01VECTORS",
 		OrganizationID: "org_01VECTORS", Role: "admin", Roles: []string{"admin"}, Permissions: []string{"posts:read", "posts:write"},
 		Entitlements: []string{"audit-logs"}, FeatureFlags: []string{"beta"}, Impersonator: "admin@foocorp.com",

@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"

@@ -87,7 +87,7 @@ func (s *Site) spellsFlowEndpoint(host Host, decoded string) bool {
 	return s.IsFlowEndpoint(host, path.Clean("/"+decoded))
 }
 
-// printable tells whether every byte is a visible ASCII character, as in any
+// printable reports whether every byte is a visible ASCII character, as in any
 // URL that came through an HTTP request line.
 func printable(s string) bool {
 	for i := range len(s) {

@@ -79,13 +79,13 @@ func (s *Site) Protected() string {
 	return s.cookieDomain + " and *." + s.cookieDomain
 }
 
-// Protects tells whether a host is protected: a canonical name, without port, as
+// Protects reports whether a host is protected: a canonical name, without port, as
 // cookies ignore ports.
 func (s *Site) Protects(name string) bool {
 	return s.Reaches(name) && (s.Narrow == nil || s.Narrow(name))
 }
 
-// Reaches tells whether the session cookie reaches a host, or, for "*.example.com",
+// Reaches reports whether the session cookie reaches a host, or, for "*.example.com",
 // some host below it.
 func (s *Site) Reaches(name string) bool {
 	if below, wildcard := strings.CutPrefix(name, "*"); wildcard {
@@ -103,7 +103,7 @@ func (s *Site) Reaches(name string) bool {
 	return ok && (rest == "" || strings.HasSuffix(rest, "."))
 }
 
-// ProtectsOrigin tells whether an Origin header names a protected host, or the
+// ProtectsOrigin reports whether an Origin header names a protected host, or the
 // flow's own, over the site's scheme.
 func (s *Site) ProtectsOrigin(origin string) bool {
 	rest, ok := strings.CutPrefix(origin, s.scheme+"://")
@@ -142,7 +142,7 @@ func (s *Site) FlowURL(name, returnURL string, options map[string]string) string
 	return s.Endpoint(name) + "?" + strings.Join(query, "&")
 }
 
-// IsFlowEndpoint tells whether a raw path on a host is exactly one of the
+// IsFlowEndpoint reports whether a raw path on a host is exactly one of the
 // flow's endpoints. No spelling but the plain one counts.
 func (s *Site) IsFlowEndpoint(host Host, rawPath string) bool {
 	if host.Name != s.flow.Name {

@@ -16,10 +16,10 @@ type client struct {
 	webSocket  bool
 }
 
-// document tells whether this is a navigation that can be sent elsewhere and back.
+// document reports whether this is a navigation that can be sent elsewhere and back.
 func (c client) document() bool { return c.navigation && safe(c.method) }
 
-// carries tells whether a cookie on the answer to this request is worth it: never
+// carries reports whether a cookie on the answer to this request is worth it: never
 // on a sub-resource, whose answer a shared cache may keep and hand to strangers, and
 // never on a WebSocket's handshake, which is CONNECT over HTTP/2 (RFC 8441).
 func (c client) carries() bool {
@@ -53,7 +53,7 @@ func first(h http.Header, name string) string {
 	return ""
 }
 
-// prefersHTML tells whether text/html is named and no JSON ranks above it.
+// prefersHTML reports whether text/html is named and no JSON ranks above it.
 func prefersHTML(accept string) bool {
 	var html, json float64
 	for part := range strings.SplitSeq(accept, ",") {

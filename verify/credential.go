@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
@@ -19,7 +20,7 @@ var (
 	errRepeated     = errors.New("several credentials of one kind")
 )
 
-// accepts tells whether the rule allows a kind of credential.
+// accepts reports whether the rule allows a kind of credential.
 func (q *question) accepts(kind policy.Credential) bool {
 	return slices.Contains(q.rule.Credentials, kind)
 }
@@ -78,7 +79,7 @@ func isKey(token string) bool { return strings.HasPrefix(token, "sk_") }
 
 // decideCredential judges a bearer token or an API key.
 func (h *Handler) decideCredential(ctx context.Context, q *question, value string) *decision {
-	var id *session.Identity
+	var id *identity.Identity
 	var err error
 	switch {
 	case q.kind == policy.Bearer:
@@ -129,7 +130,7 @@ func (h *Handler) refuseCredential(q *question, err error) *decision {
 
 // forbidClient answers a good token or key that isn't permitted (RFC 6750, 3.1; for a
 // sign-in that is too old RFC 9470, 3).
-func (h *Handler) forbidClient(q *question, id *session.Identity, unmet policy.Unmet) *decision {
+func (h *Handler) forbidClient(q *question, id *identity.Identity, unmet policy.Unmet) *decision {
 	d := h.forbid(q, unmet)
 	d.identity, d.challenge = id, challenge("insufficient_scope", "the policy requires more")
 	if unmet.Requirement == policy.MaxAuthAge && q.kind == policy.Bearer {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/page"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
@@ -34,19 +35,19 @@ const (
 // decision is what becomes of a question, before it is written for a gateway.
 type decision struct {
 	status      int
-	reason      string            // empty when allowed
-	detail      string            // for the log
-	requirement string            // of the rule or the verify URL's query, that isn't met
-	open        bool              // the client may read detail too
-	identity    *session.Identity // nil: nobody's
-	location    string            // for 303
-	loginURL    string            // where to sign in
-	links       []page.Link       // other ways on, for a page
-	challenge   string            // WWW-Authenticate
-	cookies     []string          // Set-Cookie lines
-	retryAfter  time.Duration     // for 429 and 503
-	notStored   bool              // the browser doesn't keep the cookie that it was sent
-	note        string            // something the operator should know although it is allowed
+	reason      string             // empty when allowed
+	detail      string             // for the log
+	requirement string             // of the rule or the verify URL's query, that isn't met
+	open        bool               // the client may read detail too
+	identity    *identity.Identity // nil: nobody's
+	location    string             // for 303
+	loginURL    string             // where to sign in
+	links       []page.Link        // other ways on, for a page
+	challenge   string             // WWW-Authenticate
+	cookies     []string           // Set-Cookie lines
+	retryAfter  time.Duration      // for 429 and 503
+	notStored   bool               // the browser doesn't keep the cookie that it was sent
+	note        string             // something the operator should know although it is allowed
 }
 
 func deny(status int, reason, detail string) *decision {
@@ -95,7 +96,7 @@ func (h *Handler) public(ctx context.Context, q *question) *decision {
 // check returns the first requirement of the rule and of the verify URL's query that
 // an identity doesn't meet. That of the sign-in's age comes last: a fresh one would
 // mend nothing else.
-func (h *Handler) check(q *question, id *session.Identity) *policy.Unmet {
+func (h *Handler) check(q *question, id *identity.Identity) *policy.Unmet {
 	if q.rule.Require.None() && q.require.None() {
 		return nil
 	}

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/page"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -31,7 +31,7 @@ func (h *Handler) forbid(q *question, unmet policy.Unmet) *decision {
 // forbidUser answers a user whose session is good, and who isn't permitted. The
 // session stays. Where a fresh sign-in would do, it asks for one; where another
 // organization would, it offers those of the user.
-func (h *Handler) forbidUser(ctx context.Context, q *question, id *session.Identity, unmet policy.Unmet) *decision {
+func (h *Handler) forbidUser(ctx context.Context, q *question, id *identity.Identity, unmet policy.Unmet) *decision {
 	var d *decision
 	if unmet.Requirement == policy.MaxAuthAge {
 		d = h.askSignIn(q, ReasonAuthTooOld, "the rule wants a fresher sign-in", signInOptions{maxAge: unmet.MaxAuthAge})
@@ -47,7 +47,7 @@ func (h *Handler) forbidUser(ctx context.Context, q *question, id *session.Ident
 // offer adds the ways on for somebody who isn't permitted: an organization of theirs
 // that the rule names, and to sign in as someone else. That AuthKit can't be asked for
 // their organizations is no reason for another answer.
-func (h *Handler) offer(ctx context.Context, q *question, id *session.Identity, d *decision) {
+func (h *Handler) offer(ctx context.Context, q *question, id *identity.Identity, d *decision) {
 	if !q.page() {
 		return
 	}
@@ -70,7 +70,7 @@ func (h *Handler) offer(ctx context.Context, q *question, id *session.Identity, 
 }
 
 // eligible are the user's organizations that the rule and the query allow.
-func (h *Handler) eligible(ctx context.Context, q *question, id *session.Identity) (some []Organization, err error) {
+func (h *Handler) eligible(ctx context.Context, q *question, id *identity.Identity) (some []Organization, err error) {
 	if h.Organizations == nil {
 		return nil, nil
 	}

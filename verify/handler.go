@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
@@ -21,12 +22,12 @@ import (
 type Sessions interface {
 	Verify(ctx context.Context, request http.Header, ahead bool) (*session.Verified, error)
 	Glance(ctx context.Context, request http.Header) (*session.Verified, bool)
-	VerifyBearer(ctx context.Context, token string) (*session.Identity, error)
+	VerifyBearer(ctx context.Context, token string) (*identity.Identity, error)
 }
 
 // APIKeys is what the decision needs of package apikey.
 type APIKeys interface {
-	Verify(ctx context.Context, key string, client netip.Addr) (*session.Identity, error)
+	Verify(ctx context.Context, key string, client netip.Addr) (*identity.Identity, error)
 }
 
 // Gateway is the profile that bare /verify speaks.
@@ -111,7 +112,7 @@ type question struct {
 	kind         policy.Credential   // that the request brings; empty until it is known
 }
 
-// page tells whether the answer is a page that a person reads.
+// page reports whether the answer is a page that a person reads.
 func (q *question) page() bool {
 	return q.client.navigation && (q.profile == forwardAuth || q.profile == signIn)
 }

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // IdentityHeaders is the one list of identity headers, in canonical form.
@@ -14,7 +14,7 @@ type IdentityHeaders []identityHeader
 
 type identityHeader struct {
 	name  string
-	value func(*session.Identity) string
+	value func(*identity.Identity) string
 }
 
 // DefaultHeaders returns X-Auth-Request-User and its siblings. The access token's
@@ -25,12 +25,12 @@ func DefaultHeaders() IdentityHeaders {
 		{"X-Auth-Request-Email", email},
 		{"X-Auth-Request-Name", name},
 		{"X-Auth-Request-Groups", roles},
-		{"X-Auth-Request-Organization", func(i *session.Identity) string { return encode(i.OrganizationID) }},
-		{"X-Auth-Request-Role", func(i *session.Identity) string { return encode(i.Role) }},
-		{"X-Auth-Request-Permissions", func(i *session.Identity) string { return list(i.Permissions) }},
-		{"X-Auth-Request-Entitlements", func(i *session.Identity) string { return list(i.Entitlements) }},
-		{"X-Auth-Request-Session", func(i *session.Identity) string { return encode(i.SessionID) }},
-		{"X-Auth-Request-Impersonator", func(i *session.Identity) string { return encode(i.Impersonator) }},
+		{"X-Auth-Request-Organization", func(i *identity.Identity) string { return encode(i.OrganizationID) }},
+		{"X-Auth-Request-Role", func(i *identity.Identity) string { return encode(i.Role) }},
+		{"X-Auth-Request-Permissions", func(i *identity.Identity) string { return list(i.Permissions) }},
+		{"X-Auth-Request-Entitlements", func(i *identity.Identity) string { return list(i.Entitlements) }},
+		{"X-Auth-Request-Session", func(i *identity.Identity) string { return encode(i.SessionID) }},
+		{"X-Auth-Request-Impersonator", func(i *identity.Identity) string { return encode(i.Impersonator) }},
 		{accessTokenHeader, accessToken},
 	}
 }
@@ -58,7 +58,7 @@ func (hs IdentityHeaders) Names() []string {
 }
 
 // set writes all of them; of nobody where id is nil.
-func (hs IdentityHeaders) set(h http.Header, id *session.Identity) {
+func (hs IdentityHeaders) set(h http.Header, id *identity.Identity) {
 	values := make([]string, len(hs))
 	for i, header := range hs {
 		if id != nil {
@@ -68,11 +68,11 @@ func (hs IdentityHeaders) set(h http.Header, id *session.Identity) {
 	}
 }
 
-func subject(i *session.Identity) string     { return encode(i.Subject) }
-func email(i *session.Identity) string       { return encode(i.Email) }
-func name(i *session.Identity) string        { return encode(i.Name) }
-func roles(i *session.Identity) string       { return list(i.Roles) }
-func accessToken(i *session.Identity) string { return encode(i.AccessToken) }
+func subject(i *identity.Identity) string     { return encode(i.Subject) }
+func email(i *identity.Identity) string       { return encode(i.Email) }
+func name(i *identity.Identity) string        { return encode(i.Name) }
+func roles(i *identity.Identity) string       { return list(i.Roles) }
+func accessToken(i *identity.Identity) string { return encode(i.AccessToken) }
 
 // list joins with commas; a comma inside a member is percent-encoded.
 func list(members []string) string {

@@ -106,7 +106,7 @@ func single(h http.Header, names []string, i int) (string, error) {
 	return "", e
 }
 
-// hasAny tells whether the request has one of the headers.
+// hasAny reports whether the request has one of the headers.
 func hasAny(h http.Header, names []string) bool {
 	for _, name := range names {
 		if _, ok := h[name]; ok {

@@ -12,7 +12,7 @@ type Peers struct {
 	Unix     bool // peers on a unix socket
 }
 
-// trusts tells whether http.Request.RemoteAddr is one of the peers.
+// trusts reports whether http.Request.RemoteAddr is one of the peers.
 func (p Peers) trusts(remoteAddr string) bool {
 	address, err := netip.ParseAddrPort(remoteAddr)
 	if err != nil {

@@ -83,7 +83,7 @@ type renewed struct {
 	since time.Time
 }
 
-// renew tells whether one more of them is allowed: so many in 60 s.
+// renew reports whether one more of them is allowed: so many in 60 s.
 func (h *Handler) renew(key renewal, limit int) bool {
 	now := h.Now()
 	state, _ := h.renewals.Compute(key, func(old renewed, found bool) (renewed, otter.ComputeOp) {

@@ -48,7 +48,7 @@ func setGateway(what string) *decision {
 	return d
 }
 
-// asksItself tells whether a path on the flow's host is a verify endpoint.
+// asksItself reports whether a path on the flow's host is a verify endpoint.
 // Bare /verify may be the app's own, unless the flow has the host to itself.
 func (h *Handler) asksItself(path string) bool {
 	rest, ok := strings.CutPrefix(path, "/verify")

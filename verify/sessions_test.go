@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -19,7 +20,7 @@ type fakeSessions struct {
 	asked int
 	ahead bool // as it was asked last
 
-	identity *session.Identity // good, whatever the state
+	identity *identity.Identity // good, whatever the state
 }
 
 // The secrets of the fake sessions. None may ever be in a log.
@@ -28,7 +29,7 @@ const (
 	accessTokenOf = "eyJhbGciOiJSUzI1NiJ9.ada.signature"
 )
 
-var ada = session.Identity{
+var ada = identity.Identity{
 	Subject: "user_01ADA", Email: "ada@example.com", EmailVerified: true, Name: "Ada Lovelace", SessionID: "session_01ADA",
 	OrganizationID: "org_01ACME", Role: "admin", Roles: []string{"admin", "billing"},
 	Permissions: []string{"reports:read", "reports:write"}, Entitlements: []string{"sso"}, FeatureFlags: []string{"beta"},
@@ -36,12 +37,12 @@ var ada = session.Identity{
 }
 
 // machine is whose bearer token or API key is good.
-var machine = session.Identity{
+var machine = identity.Identity{
 	Subject: "client_01SYNC", OrganizationID: "org_01ACME", Permissions: []string{"reports:read"},
 }
 
 // odd has everything that gateways and apps get wrong.
-var odd = session.Identity{
+var odd = identity.Identity{
 	Subject: "user_%01", Email: "zoë@example.com", Name: "Zoë \"Z\" Ångström, Ph.D. 100%\r\nX-Admin: 1\x00\x7f", SessionID: "session_01ODD",
 	OrganizationID: "org_01ACME", Role: "sales, north", Roles: []string{"sales, north", "50%", "naïve", ""},
 	Permissions: []string{"a,b"}, Entitlements: []string{"\t"}, Impersonator: "sup,port@example.com",
@@ -88,7 +89,7 @@ func (f *fakeSessions) Glance(context.Context, http.Header) (*session.Verified, 
 }
 
 // VerifyBearer knows a few tokens by name.
-func (f *fakeSessions) VerifyBearer(_ context.Context, token string) (*session.Identity, error) {
+func (f *fakeSessions) VerifyBearer(_ context.Context, token string) (*identity.Identity, error) {
 	f.asked++
 	switch token {
 	case "ada", "sk_ada":
@@ -107,7 +108,7 @@ func (f *fakeSessions) VerifyBearer(_ context.Context, token string) (*session.I
 type fakeKeys struct{ client netip.Addr }
 
 // Verify is the one method of the interface APIKeys.
-func (f *fakeKeys) Verify(_ context.Context, key string, client netip.Addr) (*session.Identity, error) {
+func (f *fakeKeys) Verify(_ context.Context, key string, client netip.Addr) (*identity.Identity, error) {
 	f.client = client
 	switch key {
 	case "sk_machine":

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // The published attacks on rules about hosts, paths, methods and addresses, against a
@@ -151,19 +151,19 @@ func TestSpellingsOfIdentities(t *testing.T) {
 		{"", 403},
 	} {
 		s := newStage(t, map[string]string{"cookie domain": "example.com", "policy": "careless.yaml"})
-		s.sessions.identity = &session.Identity{Subject: "user_01", Email: tt.email, EmailVerified: tt.email != "unverified@company.com"}
+		s.sessions.identity = &identity.Identity{Subject: "user_01", Email: tt.email, EmailVerified: tt.email != "unverified@company.com"}
 		w := s.ask("GET", "/verify/forward-auth", forwardedHeader("mail.example.com", "/"))
 		if w.Code != tt.want {
 			t.Errorf("%q: got %d, want %d", tt.email, w.Code, tt.want)
 		}
 	}
 	s := newStage(t, map[string]string{"cookie domain": "example.com", "policy": "careless.yaml"})
-	s.sessions.identity = &session.Identity{Subject: "user_01", Roles: []string{"owner"}}
+	s.sessions.identity = &identity.Identity{Subject: "user_01", Roles: []string{"owner"}}
 	if w := s.ask("GET", "/verify/forward-auth", forwardedHeader("app.example.com", "/admin")); w.Code != 200 {
 		t.Errorf("with the role: got %d, want 200", w.Code)
 	}
 	for _, roles := range [][]string{nil, {}, {""}, {"Owner"}, {"owner "}, {"owner,admin"}, {"member"}} { // also taken away since
-		s.sessions.identity = &session.Identity{Subject: "user_01", Roles: roles}
+		s.sessions.identity = &identity.Identity{Subject: "user_01", Roles: roles}
 		if w := s.ask("GET", "/verify/forward-auth", forwardedHeader("app.example.com", "/admin")); w.Code != 403 {
 			t.Errorf("roles %q: got %d, want 403", roles, w.Code)
 		}

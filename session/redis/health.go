@@ -46,7 +46,7 @@ func (s *Store) Err() error {
 	return fmt.Errorf("%w since %s: %w", ErrLeftOut, h.since.UTC().Format(time.RFC3339), h.cause)
 }
 
-// dead tells whether an error says that Redis doesn't answer. What Redis says
+// dead reports whether an error says that Redis doesn't answer. What Redis says
 // itself, and a pool that is merely busy, say the contrary.
 func dead(err error) bool {
 	var reply redis.Error
@@ -77,7 +77,7 @@ func (s *Store) judge(err error) {
 }
 
 // wasSlow waits, where the store was left out this moment, for the first probe, and
-// tells whether Redis answers after all.
+// reports whether Redis answers after all.
 func (s *Store) wasSlow() bool {
 	s.health.mu.Lock()
 	first := s.health.first

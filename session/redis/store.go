@@ -156,7 +156,7 @@ func gaveUp(ctx context.Context, begin time.Time, err error) error {
 	return nil
 }
 
-// none tells whether Redis answers that there is no value. It doesn't unwrap:
+// none reports whether Redis answers that there is no value. It doesn't unwrap:
 // Sentinels that don't know the master answer so, too, and that is an error.
 func none(err error) bool { return err == redis.Nil }
 

@@ -19,7 +19,7 @@ const (
 	makePassword   = "`openssl rand -base64 32` makes one that every format takes"
 )
 
-// CheckPassword tells whether a password has the form that the format's SDK accepts.
+// CheckPassword reports whether a password has the form that the format's SDK accepts.
 // How hard it is to guess is for the configuration to check. The error says how to
 // make one and holds nothing of the password.
 func CheckPassword(format Format, password string) error {

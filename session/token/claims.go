@@ -8,6 +8,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 const maxTokenBytes = 32 << 10
@@ -15,27 +17,17 @@ const maxTokenBytes = 32 << 10
 // Claims is what an access token says. What it doesn't say, or says as null, is
 // the zero value.
 //
-// A JWT template of the operator's can replace most claims. One of those below
-// with another JSON type than AuthKit's own makes the token invalid: it must not
-// pass for a user without that role or organization.
+// A JWT template of the operator's can replace most claims. One of those below, or of
+// identity.Claims, with another JSON type than AuthKit's own makes the token invalid.
 type Claims struct {
-	Subject        string // sub: the user's id
-	SessionID      string // sid
-	ID             string // jti
-	Issuer         string // iss
-	ClientID       string // client_id
-	OrganizationID string // org_id
-	Role           string // role in that organization
-	Roles          []string
-	Permissions    []string
-	Entitlements   []string
-	FeatureFlags   []string
-	Actor          string   // act.sub: the impersonator's email address
-	Audience       []string // aud, usually absent
-	IssuedAt       time.Time
-	NotBefore      time.Time
-	ExpiresAt      time.Time
-	AuthTime       time.Time // auth_time: when the user last signed in
+	identity.Identity          // without what only the sealed user says
+	ID                string   // jti
+	Issuer            string   // iss
+	ClientID          string   // client_id
+	Audience          []string // aud, usually absent
+	IssuedAt          time.Time
+	NotBefore         time.Time
+	ExpiresAt         time.Time
 }
 
 // Decode returns the claims of a token WITHOUT VERIFYING it: anybody could have
@@ -69,20 +61,17 @@ func parseClaims(payload []byte) (*Claims, error) {
 		return nil, fmt.Errorf("%w: claims are not a JSON object", ErrInvalid)
 	}
 	c := &Claims{}
-	var act *struct {
-		Subject string `json:"sub"`
+	if err := c.Identity.Decode(members, false); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	var audience jwt.Audience
-	var issuedAt, notBefore, expiresAt, authTime *jwt.NumericDate
+	var issuedAt, notBefore, expiresAt *jwt.NumericDate
 	for _, claim := range []struct {
 		name string
 		into any
 	}{
-		{"sub", &c.Subject}, {"sid", &c.SessionID}, {"jti", &c.ID},
-		{"iss", &c.Issuer}, {"client_id", &c.ClientID}, {"aud", &audience},
-		{"org_id", &c.OrganizationID}, {"role", &c.Role}, {"roles", &c.Roles}, {"permissions", &c.Permissions},
-		{"entitlements", &c.Entitlements}, {"feature_flags", &c.FeatureFlags}, {"act", &act},
-		{"iat", &issuedAt}, {"nbf", &notBefore}, {"exp", &expiresAt}, {"auth_time", &authTime},
+		{"jti", &c.ID}, {"iss", &c.Issuer}, {"client_id", &c.ClientID}, {"aud", &audience},
+		{"iat", &issuedAt}, {"nbf", &notBefore}, {"exp", &expiresAt},
 	} {
 		value, present := members[claim.name]
 		if !present || string(value) == "null" {
@@ -92,13 +81,7 @@ func parseClaims(payload []byte) (*Claims, error) {
 			return nil, fmt.Errorf("%w: claim %s has a wrong JSON type", ErrInvalid, claim.name)
 		}
 	}
-	if act != nil && act.Subject == "" { // somebody acts as the user, and nobody can say who
-		return nil, fmt.Errorf("%w: claim act names nobody", ErrInvalid)
-	}
-	if act != nil {
-		c.Actor = act.Subject
-	}
 	c.Audience = audience
-	c.IssuedAt, c.NotBefore, c.ExpiresAt, c.AuthTime = issuedAt.Time(), notBefore.Time(), expiresAt.Time(), authTime.Time()
+	c.IssuedAt, c.NotBefore, c.ExpiresAt = issuedAt.Time(), notBefore.Time(), expiresAt.Time()
 	return c, nil
 }

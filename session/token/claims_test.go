@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 func unsigned(payload string) string {
@@ -27,18 +29,20 @@ func TestDecode(t *testing.T) {
 			"feature_flags":["beta"],"act":{"sub":"admin@foocorp.com"},"iat":1764000000,"nbf":1764000001,"exp":1764000300,
 			"auth_time":1763999999}`,
 			Claims{
-				Subject: "user_1", SessionID: "session_1", ID: "01J", Issuer: "https://api.workos.com", ClientID: "client_1",
-				OrganizationID: "org_1", Role: "admin", Roles: []string{"admin", "owner"}, Permissions: []string{"posts:read"},
-				Entitlements: []string{"audit-logs"}, FeatureFlags: []string{"beta"}, Actor: "admin@foocorp.com",
-				Audience: []string{"client_1"}, IssuedAt: time.Unix(1764000000, 0), NotBefore: time.Unix(1764000001, 0),
-				ExpiresAt: time.Unix(1764000300, 0), AuthTime: time.Unix(1763999999, 0),
+				Identity: identity.Identity{
+					Subject: "user_1", SessionID: "session_1", OrganizationID: "org_1", Role: "admin", Roles: []string{"admin", "owner"},
+					Permissions: []string{"posts:read"}, Entitlements: []string{"audit-logs"}, FeatureFlags: []string{"beta"},
+					Impersonator: "admin@foocorp.com", AuthTime: time.Unix(1763999999, 0),
+				},
+				ID: "01J", Issuer: "https://api.workos.com", ClientID: "client_1", Audience: []string{"client_1"},
+				IssuedAt: time.Unix(1764000000, 0), NotBefore: time.Unix(1764000001, 0), ExpiresAt: time.Unix(1764000300, 0),
 			}},
 		{"no claim", `{}`, Claims{}},
 		{"every claim null", `{"sub":null,"sid":null,"jti":null,"iss":null,"client_id":null,"aud":null,"org_id":null,"role":null,
 			"roles":null,"permissions":null,"entitlements":null,"feature_flags":null,"act": null ,"iat":null,"nbf":null,"exp": null,
 			"auth_time":null}`, Claims{}},
-		{"claims of a template", `{"sub":"user_1","urn:plan":{"name":"pro"},"email":7}`, Claims{Subject: "user_1"}},
-		{"names in another case", `{"sub":"user_1","ROLE":"admin","Sub":"user_2"}`, Claims{Subject: "user_1"}},
+		{"claims of a template", `{"sub":"user_1","urn:plan":{"name":"pro"},"email":7,"email_verified":true}`, Claims{Identity: identity.Identity{Subject: "user_1"}}},
+		{"names in another case", `{"sub":"user_1","ROLE":"admin","Sub":"user_2"}`, Claims{Identity: identity.Identity{Subject: "user_1"}}},
 		{"several audiences", `{"aud":["a","b"]}`, Claims{Audience: []string{"a", "b"}}},
 		{"fraction of a second", `{"exp":1764000300.9}`, Claims{ExpiresAt: time.Unix(1764000300, 0)}},
 	}

@@ -45,7 +45,7 @@ type fetched struct {
 	failures int                       // in a row
 }
 
-// Ready tells whether there are keys.
+// Ready reports whether there are keys.
 func (k *KeySet) Ready() bool { return k.latest().keys != nil }
 
 // Err is why the latest fetch failed, nil if it didn't.

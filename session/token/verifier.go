@@ -116,7 +116,7 @@ func madeFor(c *Claims, audiences ...string) error {
 	return nil
 }
 
-// IssuedBy tells whether the issuer is one of Issuers.
+// IssuedBy reports whether the issuer is one of Issuers.
 func (v *Verifier) IssuedBy(issuer string) bool {
 	return slices.ContainsFunc(v.Issuers, func(allowed string) bool {
 		return strings.TrimSuffix(allowed, "/") == strings.TrimSuffix(issuer, "/")

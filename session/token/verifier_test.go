@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
 // start is when the clock of most tests stands.
@@ -21,11 +23,11 @@ func TestVerifyFixture(t *testing.T) {
 	fixture := readFixture(t)
 	server := newKeyServer(t, body(string(fixture.JWKS)))
 	want := Claims{
-		Subject: "user_01VECTORS", SessionID: "session_01VECTORS", ID: "01VECTORSJTI",
-		Issuer:         "https://api.workos.com/user_management/client_01VECTORS",
-		OrganizationID: "org_01VECTORS", Role: "admin", Roles: []string{"admin"},
-		Permissions: []string{"posts:read", "posts:write"}, Entitlements: []string{"audit-logs"}, FeatureFlags: []string{"beta"},
-		IssuedAt: time.Unix(1764000000, 0),
+		Identity: identity.Identity{
+			Subject: "user_01VECTORS", SessionID: "session_01VECTORS", OrganizationID: "org_01VECTORS", Role: "admin", Roles: []string{"admin"},
+			Permissions: []string{"posts:read", "posts:write"}, Entitlements: []string{"audit-logs"}, FeatureFlags: []string{"beta"},
+		},
+		ID: "01VECTORSJTI", Issuer: "https://api.workos.com/user_management/client_01VECTORS", IssuedAt: time.Unix(1764000000, 0),
 	}
 	tests := []struct {
 		name, raw string

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bufio"
@@ -42,7 +42,7 @@ func environ(pairs ...string) map[string]string {
 func runs(t *testing.T, env map[string]string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, log bytes.Buffer
-	err = run(t.Context(), args, env, &out, &log)
+	err = Run(t.Context(), args, env, &out, &log)
 	return out.String(), log.String(), err
 }
 
@@ -173,7 +173,7 @@ func start(t *testing.T, want string, env map[string]string, args ...string) (li
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, args, env, w, w)
+		done <- Run(ctx, args, env, w, w)
 		_ = w.Close()
 	}()
 	lines := bufio.NewScanner(r)

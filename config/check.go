@@ -1,4 +1,4 @@
-package server
+package config
 
 import (
 	"net/netip"
@@ -117,7 +117,7 @@ func (p *problems) checkRedirectURI(c *Config) {
 	}
 }
 
-// reserved tells whether the callback would take the place of another endpoint.
+// reserved reports whether the callback would take the place of another endpoint.
 func reserved(callback string) bool {
 	switch path.Base(callback) {
 	case site.Login, site.SignUp, site.Logout, site.Webhooks, site.Switch, "verify", "healthz", "readyz":

@@ -1,4 +1,4 @@
-package server
+package config
 
 import (
 	"flag"
@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
-const docsIntro = `<!-- Generated from server/config.go: go test ./server -run TestConfigurationDocs -update -->
+const docsIntro = `<!-- Generated from config/config.go: go test ./config -run TestConfigurationDocs -update -->
 
 # Configuration
 
@@ -43,7 +43,7 @@ func TestConfigurationDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is stale: go test ./server -run TestConfigurationDocs -update", path)
+		t.Errorf("%s is stale: go test ./config -run TestConfigurationDocs -update", path)
 	}
 }
 

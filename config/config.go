@@ -1,4 +1,4 @@
-package server
+package config
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Config is what serve runs with. ParseConfig makes and validates it once, and
+// Config is what serve runs with. Parse makes and validates it once, and
 // nothing changes it afterwards. The comments of its fields are the table in
 // docs/configuration.md.
 //
@@ -109,10 +109,10 @@ type Config struct {
 	DecisionLog string `env:"DECISION_LOG" envDefault:"denied" choices:"denied,all"`
 }
 
-// ParseConfig makes a Config of environment variables by name; an empty one
+// Parse makes a Config of environment variables by name; an empty one
 // counts as not set. The error has a line for each variable with a problem,
 // which names it and says how to mend it. No line holds a secret.
-func ParseConfig(environ map[string]string) (*Config, error) {
+func Parse(environ map[string]string) (*Config, error) {
 	p := &problems{source: map[string]string{}, bad: map[string]bool{}}
 	c := &Config{}
 	p.parse(c, p.gather(environ))
@@ -133,7 +133,7 @@ func ParseConfig(environ map[string]string) (*Config, error) {
 	return c, nil
 }
 
-// CookieSecure tells whether cookies are Secure: always with SameSite=None,
+// CookieSecure reports whether cookies are Secure: always with SameSite=None,
 // and otherwise unless the site is plain http on the local machine.
 func (c *Config) CookieSecure() bool {
 	return c.RedirectURI.Scheme == "https" || c.CookieSameSite == http.SameSiteNoneMode

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 // docsBlock returns the first block of docs/policy.md in that language.
 func docsBlock(t *testing.T, language string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("docs", "policy.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "policy.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +43,8 @@ func TestPolicyCheckOfTheDocs(t *testing.T) {
 	command, want, _ := strings.Cut(strings.TrimPrefix(docsBlock(t, "console"), "$ authkit-forward-auth "), "\n")
 	args := strings.Fields(strings.NewReplacer("policy.yaml", policy, "claims.json", claims).Replace(command))
 	stdout, stderr, err := runs(t, nil, args...)
-	if !errors.Is(err, errNotAllowed) || stdout != want || stderr != "" {
-		t.Errorf("got %v, stderr %q, stdout\n%s\nwant errNotAllowed and\n%s", err, stderr, stdout, want)
+	if !errors.Is(err, ErrNotAllowed) || stdout != want || stderr != "" {
+		t.Errorf("got %v, stderr %q, stdout\n%s\nwant ErrNotAllowed and\n%s", err, stderr, stdout, want)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestPolicyCheck(t *testing.T) {
 			if !strings.HasSuffix(stdout, "\n\n"+tt.want+"\n") {
 				t.Errorf("got %s, want %q at the end", stdout, tt.want)
 			}
-			if tt.allowed && err != nil || !tt.allowed && !errors.Is(err, errNotAllowed) {
+			if tt.allowed && err != nil || !tt.allowed && !errors.Is(err, ErrNotAllowed) {
 				t.Errorf("got %v, want allowed: %v", err, tt.allowed)
 			}
 		})
@@ -115,7 +115,7 @@ func TestPolicyCheckClaims(t *testing.T) {
 		}
 		impersonated := strings.Replace(claims, "{", `{"act": {"sub": "admin@example.com"}, `, 1)
 		for _, bad := range []string{`{}`, `{"name": "admin"}`, impersonated} {
-			if err := check(bad); !errors.Is(err, errNotAllowed) {
+			if err := check(bad); !errors.Is(err, ErrNotAllowed) {
 				t.Errorf("%s with %s: got %v, want not allowed", require, bad, err)
 			}
 		}
@@ -148,7 +148,7 @@ func TestPolicyTest(t *testing.T) {
 func TestPolicySchema(t *testing.T) {
 	t.Parallel()
 	stdout, _, err := runs(t, nil, "policy", "schema")
-	want, readErr := os.ReadFile(filepath.Join("docs", "policy.schema.json"))
+	want, readErr := os.ReadFile(filepath.Join("..", "docs", "policy.schema.json"))
 	if err != nil || readErr != nil || stdout != string(want) {
 		t.Errorf("got %q, %v, %v, want docs/policy.schema.json", stdout, err, readErr)
 	}
@@ -193,14 +193,14 @@ func TestPolicyArguments(t *testing.T) {
 		{"claims that are null", "is not one JSON object", withClaims("null.json", "null")},
 		{"two objects", "is not one JSON object", withClaims("two.json", "{} {}")},
 		{"a claim twice", "is not one JSON object with different names", withClaims("twice.json", `{"role": "admin", "role": "member"}`)},
-		{"a claim of another type", `"roles" has another JSON type`, withClaims("type.json", `{"roles": "admin"}`)},
+		{"a claim of another type", `claim roles has a wrong JSON type`, withClaims("type.json", `{"roles": "admin"}`)},
 		{"claims that are too large", "has more than 1 MB", withClaims("large.json", `{"x": "`+strings.Repeat("x", 1<<20)+`"}`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			stdout, _, err := runs(t, nil, append([]string{"policy"}, tt.args...)...)
-			if err == nil || errors.Is(err, errNotAllowed) || !strings.Contains(err.Error(), tt.want) || stdout != "" {
+			if err == nil || errors.Is(err, ErrNotAllowed) || !strings.Contains(err.Error(), tt.want) || stdout != "" {
 				t.Errorf("got %v, stdout %q, want …%s… alone", err, stdout, tt.want)
 			}
 		})

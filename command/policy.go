@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"errors"
@@ -13,10 +13,9 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
-	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
 const policyUsage = `authkit-forward-auth policy: try a policy file, see docs/policy.md
@@ -31,9 +30,9 @@ check and test have flags: try -h.
 // maxClaimsFile is more than an access token can hold.
 const maxClaimsFile = 1 << 20
 
-// errNotAllowed is the error of a check whose answer, already printed, is anything but
+// ErrNotAllowed is the error of a check whose answer, already printed, is anything but
 // allowed. The exit code tells it from a check that failed.
-var errNotAllowed = errors.New("policy check: not allowed")
+var ErrNotAllowed = errors.New("policy check: not allowed")
 
 // runPolicy runs one of the commands about policy files.
 func runPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) error {
@@ -91,11 +90,11 @@ func checkPolicy(args []string, environ map[string]string, stdout, stderr io.Wri
 		return err
 	}
 	if *claims != "" {
-		identity, unread, err := readClaims(*claims)
+		caller, unread, err := readClaims(*claims)
 		if err != nil {
 			return fmt.Errorf("policy check: -claims: %w", err)
 		}
-		by.Identity = identity
+		by.Identity = caller
 		if len(unread) > 0 {
 			fmt.Fprintf(stdout, "claims that no policy looks at: %s\n\n", strings.Join(unread, ", "))
 		}
@@ -168,14 +167,14 @@ func printExplanation(stdout io.Writer, p *policy.Policy, r policy.Request, e po
 		return err
 	}
 	if e.Answer != policy.Allowed {
-		return errNotAllowed
+		return ErrNotAllowed
 	}
 	return nil
 }
 
 // readClaims reads the claims of an access token, and which of them are of no
 // account. One of another JSON type than AuthKit's own is an error, as it is in a token.
-func readClaims(path string) (*session.Identity, []string, error) {
+func readClaims(path string) (*identity.Identity, []string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
@@ -192,23 +191,14 @@ func readClaims(path string) (*session.Identity, []string, error) {
 	if err := json.Unmarshal(text, &members); err != nil || members == nil {
 		return nil, nil, fmt.Errorf("%s is not one JSON object with different names", path)
 	}
-	id := &session.Identity{EmailVerified: true} // unless a claim says otherwise
-	var act struct {
-		Subject string `json:"sub"`
+	id := &identity.Identity{EmailVerified: true} // unless a claim says otherwise
+	if err := id.Decode(members, true); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	var authTime *jwt.NumericDate
-	for name, into := range map[string]any{
-		"sub": &id.Subject, "email": &id.Email, "email_verified": &id.EmailVerified, "org_id": &id.OrganizationID, "role": &id.Role, "roles": &id.Roles,
-		"permissions": &id.Permissions, "entitlements": &id.Entitlements, "feature_flags": &id.FeatureFlags,
-		"act": &act, "auth_time": &authTime,
-	} {
-		if value, ok := members[name]; ok {
-			if err := json.Unmarshal(value, into); err != nil {
-				return nil, nil, fmt.Errorf("%s: %q has another JSON type than in an access token", path, name)
-			}
-			delete(members, name)
+	for _, claim := range id.Claims() {
+		if claim.Name != "sid" { // no rule is about one session
+			delete(members, claim.Name)
 		}
 	}
-	id.Impersonator, id.AuthTime = act.Subject, authTime.Time()
 	return id, slices.Sorted(maps.Keys(members)), nil
 }

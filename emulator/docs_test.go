@@ -68,7 +68,7 @@ func curl(t *testing.T, words []string) *http.Request {
 // has all of the endpoints and the names of calls.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "emulator.md"))
+	raw, err := os.ReadFile(filepath.Join("..", "docs", "emulator.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package server
+package config
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 // Every row is one problem: one line, which begins with the variable's name and
 // says how to mend it.
-func TestParseConfigRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	const (
 		local    = "http is for localhost, *.localhost and loopback addresses only: put TLS on the gateway"
@@ -168,7 +168,7 @@ func TestParseConfigRefuses(t *testing.T) {
 }
 
 // Problems that take two variables.
-func TestParseConfigRefusesTogether(t *testing.T) {
+func TestParseRefusesTogether(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string

@@ -1,4 +1,4 @@
-package server
+package config
 
 import (
 	"maps"
@@ -39,9 +39,9 @@ func environ(pairs ...string) map[string]string {
 
 func mustParse(t *testing.T, env map[string]string) *Config {
 	t.Helper()
-	c, err := ParseConfig(env)
+	c, err := Parse(env)
 	if err != nil {
-		t.Fatalf("ParseConfig: %v", err)
+		t.Fatalf("Parse: %v", err)
 	}
 	return c
 }
@@ -49,7 +49,7 @@ func mustParse(t *testing.T, env map[string]string) *Config {
 // lines returns the lines of the error, and fails where a secret is in it.
 func lines(t *testing.T, env map[string]string) []string {
 	t.Helper()
-	c, err := ParseConfig(env)
+	c, err := Parse(env)
 	if err == nil {
 		t.Fatal("got no error")
 	}
@@ -64,7 +64,7 @@ func lines(t *testing.T, env map[string]string) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
-func TestParseConfigDefaults(t *testing.T) {
+func TestParseDefaults(t *testing.T) {
 	t.Parallel()
 	c := mustParse(t, environ())
 	want := `WORKOS_API_KEY=[redacted]
@@ -115,7 +115,7 @@ DECISION_LOG=denied
 	}
 }
 
-func TestParseConfigEverythingSet(t *testing.T) {
+func TestParseEverythingSet(t *testing.T) {
 	t.Parallel()
 	env := environ(
 		"WORKOS_COOKIE_PASSWORD_PREVIOUS", oldPassword,
@@ -184,7 +184,7 @@ func TestParseConfigEverythingSet(t *testing.T) {
 }
 
 // The quick start's .env of a Next.js app, and the variables that are only the app's.
-func TestParseConfigOfNextApp(t *testing.T) {
+func TestParseOfNextApp(t *testing.T) {
 	t.Parallel()
 	c := mustParse(t, map[string]string{
 		"WORKOS_CLIENT_ID":                "client_01ABC",
@@ -207,7 +207,7 @@ func TestParseConfigOfNextApp(t *testing.T) {
 	}
 }
 
-func TestParseConfigAccepts(t *testing.T) {
+func TestParseAccepts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
@@ -280,7 +280,7 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 }
 
-func TestParseConfigListsAllProblems(t *testing.T) {
+func TestParseListsAllProblems(t *testing.T) {
 	t.Parallel()
 	got := lines(t, environ(
 		"WORKOS_API_KEY", "",
@@ -302,7 +302,7 @@ func TestParseConfigListsAllProblems(t *testing.T) {
 	}
 }
 
-func TestParseConfigOfNothing(t *testing.T) {
+func TestParseOfNothing(t *testing.T) {
 	t.Parallel()
 	got := strings.Join(lines(t, nil), "\n")
 	want := `WORKOS_API_KEY: is not set: copy it from the WorkOS dashboard, API Keys
@@ -335,7 +335,7 @@ the API key goes to http://emulator:4100 unencrypted: WORKOS_API_HTTPS=false is 
 }
 
 // Parsing must not change what it was given.
-func TestParseConfigLeavesEnvironment(t *testing.T) {
+func TestParseLeavesEnvironment(t *testing.T) {
 	t.Parallel()
 	env := environ("LOG_LEVEL", " INFO ")
 	before := maps.Clone(env)

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"cmp"
@@ -10,38 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
-
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit/emulator"
-	"github.com/authkit-forward-auth/authkit-forward-auth/server"
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
-
-func serve(ctx context.Context, environ map[string]string, stderr io.Writer) error {
-	config, err := server.ParseConfig(environ)
-	if err != nil {
-		return fmt.Errorf("the configuration has problems:\n%w", err)
-	}
-	log := zerolog.New(stderr).Level(config.LogLevel).With().Timestamp().Logger()
-	s, err := server.New(config, log)
-	if err != nil {
-		return err
-	}
-	return s.Run(ctx)
-}
-
-func printConfig(environ map[string]string, stdout io.Writer) error {
-	config, err := server.ParseConfig(environ)
-	if err != nil {
-		return fmt.Errorf("the configuration has problems:\n%w", err)
-	}
-	_, err = io.WriteString(stdout, config.String())
-	return err
-}
 
 // runEmulator serves an AuthKit for development until ctx ends.
 func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -116,54 +90,4 @@ func require(config *emulator.Config, value string) error {
 	}
 	config.Organizations[i].Requires = step
 	return nil
-}
-
-// healthcheck asks the service on this machine, at the port that it listens on.
-func healthcheck(ctx context.Context, args []string, environ map[string]string, stderr io.Writer) error {
-	flags := flag.NewFlagSet("healthcheck", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	address := flags.String("addr", cmp.Or(environ["LISTEN_ADDR"], ":9000"), "address of the service, as LISTEN_ADDR")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("healthcheck: unknown argument %q: try -h", flags.Arg(0))
-	}
-	network, target := "tcp", *address
-	if path, ok := strings.CutPrefix(target, "unix:"); ok {
-		network, target = "unix", path
-	}
-	client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, target)
-		},
-	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/healthz", nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("healthcheck: %w", err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("healthcheck: %s answers %s", *address, response.Status)
-	}
-	return nil
-}
-
-// version is what the build knows of itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	revision := ""
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			revision = " " + setting.Value
-		}
-	}
-	return info.Main.Version + revision + " " + info.GoVersion
 }

@@ -1,0 +1,12 @@
+// Package command holds the program's subcommands: it reads arguments and environment,
+// calls the package that does the work, and prints what comes of it.
+//
+//	Run -> serve        server
+//	       demo         demo
+//	       emulator     emulator
+//	       policy       policy
+//	       config       config
+//	       healthcheck  a running service's /healthz
+//
+// It decides nothing and never ends the process: main does.
+package command
