@@ -20,7 +20,7 @@ type APIKey struct {
 }
 
 // ValidateAPIKey asks WorkOS whether value is a customer's API key. false is a
-// clear no. Whatever is neither yes nor no is a *session.Outage.
+// clear no. An answer that is neither is a *session.Outage.
 func (c *Client) ValidateAPIKey(ctx context.Context, value string) (APIKey, bool, error) {
 	body, _ := json.Marshal(map[string]string{"value": value}) // strings always encode
 	answer, err := c.ask(func(hc *http.Client) error {         // workos-go v4 has no such call
@@ -57,7 +57,8 @@ func (c *Client) ask(call func(*http.Client) error) (*recorder, error) {
 	return nil, &session.Outage{Status: e.Status, Code: e.Code, RetryAfter: e.RetryAfter, Refused: !passing}
 }
 
-// readValidation tells a yes from a no. What can't be understood is neither.
+// readValidation reports whether the key is valid. An answer that can't be understood
+// is an error.
 func readValidation(answer *recorder) (APIKey, bool, error) {
 	var a struct {
 		APIKey json.RawMessage `json:"api_key"`

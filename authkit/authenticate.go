@@ -46,8 +46,8 @@ func (c *Client) SelectOrganization(ctx context.Context, pendingToken, organizat
 // Refresh trades a refresh token for the next one and returns AuthKit's answer
 // byte for byte. organizationID is the organization that the session should be
 // in, empty to leave that to AuthKit. An error is session.ErrInvalidGrant, a
-// *session.StepRequired or a *session.Outage. Without an answer nobody knows
-// whether the token is spent.
+// *session.StepRequired or a *session.Outage. Without an answer the
+// token may be spent.
 func (c *Client) Refresh(ctx context.Context, refreshToken, organizationID string) (json.RawMessage, error) {
 	if refreshToken == "" {
 		return nil, session.ErrInvalidGrant

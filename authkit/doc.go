@@ -10,14 +10,14 @@
 //	          ^                        |
 //	          +- raw JSON or Error <---+
 //
-// What an answer of POST /user_management/authenticate means, first match wins:
+// The meaning of an answer of POST /user_management/authenticate, first match wins:
 //
 //	200, JSON with access_token, refresh_token, user.id   success: the bytes as they came
 //	any other 2xx                                         Outage
 //	no answer, time limit, over 1 MiB, 408, 429, 5xx      Outage
 //	3xx (never followed), 401                             Outage, Refused: the operator's mistake
-//	invalid_grant, and what says the same of a code,
-//	  a code verifier or a pending token                  ErrInvalidGrant
+//	invalid_grant, and the codes that say the same of a
+//	  code, a code verifier or a pending token            ErrInvalidGrant
 //	sso_required, mfa_*, 400 organization_*,
 //	  403 with a pending token                            StepRequired
 //	any other 4xx, invalid_client among them              Outage, Refused
@@ -26,7 +26,7 @@
 // they are; ExchangeCode and SelectOrganization return an *Error that wraps one
 // and carries the organizations to choose from.
 //
-// ValidateAPIKey and Organizations know an answer that they understand, and a
+// ValidateAPIKey and Organizations return what they understand, and a
 // *session.Outage for all else: Refused for 3xx, 4xx but 408 and 429, and an API key
 // of a kind that this version doesn't know.
 //

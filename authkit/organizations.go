@@ -32,7 +32,7 @@ func (c *Client) Organizations(ctx context.Context, userID string) ([]Organizati
 	return readMemberships(answer, userID)
 }
 
-// readMemberships takes nobody's word for what was asked for: only the user's own
+// readMemberships doesn't rely on the filters that were asked for: only the user's own
 // and active memberships count.
 func readMemberships(answer *recorder, userID string) ([]Organization, error) {
 	var a struct {

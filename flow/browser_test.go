@@ -72,7 +72,7 @@ func (b *browser) post(address string, form url.Values, headers ...string) *answ
 // AuthKit asks.
 func (b *browser) visit(address, email string) *answer {
 	b.t.Helper()
-	return b.must(b.tour(address, email))
+	return b.must(b.follow(address, email))
 }
 
 // begin starts a sign-in and returns the callback URL that AuthKit then sends
@@ -104,7 +104,7 @@ func (b *browser) must(a *answer, err error) *answer {
 	return a
 }
 
-func (b *browser) tour(address, email string) (*answer, error) {
+func (b *browser) follow(address, email string) (*answer, error) {
 	var hops []string
 	for range 40 {
 		hops = append(hops, address)
@@ -150,7 +150,7 @@ func (b *browser) send(method, address string, form url.Values, headers ...strin
 		}
 	}
 	client := http.Client{
-		Jar: keeper{b}, Transport: b.w,
+		Jar: cookieFilter{b}, Transport: b.w,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(r)
@@ -163,8 +163,8 @@ func (b *browser) send(method, address string, form url.Values, headers ...strin
 		return nil, err
 	}
 	a := &answer{url: address, status: response.StatusCode, header: response.Header, body: string(body), hops: []string{address}}
-	b.w.note(r.URL, a)
-	return a, b.w.check(r, a)
+	b.w.noteSecrets(r.URL, a)
+	return a, b.w.checkAnswer(r, a)
 }
 
 // RoundTrip reaches AuthKit and localhost over the network, and every other host
@@ -183,11 +183,11 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-// note keeps what no log may hold.
-func (w *world) note(u *url.URL, a *answer) {
+// noteSecrets keeps the values that no log may hold.
+func (w *world) noteSecrets(u *url.URL, a *answer) {
 	for _, address := range []string{u.String(), a.location()} {
 		if parsed, err := url.Parse(address); err == nil {
-			for _, name := range []string{"code", "state", "trail", "rd"} {
+			for _, name := range []string{"code", "state", "attempts", "rd"} {
 				if value := parsed.Query().Get(name); len(value) > 20 {
 					fmt.Fprintln(w.secrets, value)
 				}
@@ -201,38 +201,38 @@ func (w *world) note(u *url.URL, a *answer) {
 	}
 }
 
-// check reports what no answer of the flow's may be like.
-func (w *world) check(r *http.Request, a *answer) error {
+// checkAnswer reports what is wrong with an answer, whatever was asked.
+func (w *world) checkAnswer(r *http.Request, a *answer) error {
 	host, err := site.ParseHost(r.URL.Host, r.URL.Scheme)
 	if err != nil || !w.Site.IsFlowEndpoint(host, r.URL.Path) || a.status == http.StatusMethodNotAllowed {
 		return nil
 	}
 	var problems []error
-	complain := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	report := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if a.status == http.StatusInternalServerError || a.location() != "" && a.status != http.StatusSeeOther {
-		complain("status %d", a.status)
+		report("status %d", a.status)
 	}
 	for name, want := range map[string]string{
 		"Cache-Control": "private, no-store", "Vary": "Cookie",
 		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 	} {
 		if got := a.header.Get(name); got != want {
-			complain("%s: got %q, want %q", name, got, want)
+			report("%s: got %q, want %q", name, got, want)
 		}
 	}
 	switch kind := a.header.Get("Content-Type"); {
 	case a.status == http.StatusSeeOther && a.body == "":
 	case kind == "application/problem+json":
 	case kind != "text/html; charset=utf-8":
-		complain("Content-Type: got %q", kind)
+		report("Content-Type: got %q", kind)
 	case !pagePolicy.MatchString(a.header.Get("Content-Security-Policy")):
-		complain("Content-Security-Policy: got %q", a.header.Get("Content-Security-Policy"))
+		report("Content-Security-Policy: got %q", a.header.Get("Content-Security-Policy"))
 	}
 	if active.MatchString(a.body) {
-		complain("an active page: %s", a.body)
+		report("an active page: %s", a.body)
 	}
 	if code := r.URL.Query().Get("code"); len(code) > 20 && strings.Contains(a.body, code) {
-		complain("the page shows the code")
+		report("the page shows the code")
 	}
 	if len(problems) == 0 {
 		return nil
@@ -288,15 +288,15 @@ func (a *answer) form(text string) (action string, fields url.Values, ok bool) {
 	return "", nil, false
 }
 
-// keeper is the browser's jar, less what the browser refuses.
-type keeper struct{ b *browser }
+// cookieFilter is the browser's jar, less what the browser refuses.
+type cookieFilter struct{ b *browser }
 
-func (k keeper) SetCookies(u *url.URL, cookies []*http.Cookie) {
+func (k cookieFilter) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	k.b.jar.SetCookies(u, k.wanted(cookies))
 }
-func (k keeper) Cookies(u *url.URL) []*http.Cookie { return k.wanted(k.b.jar.Cookies(u)) }
+func (k cookieFilter) Cookies(u *url.URL) []*http.Cookie { return k.wanted(k.b.jar.Cookies(u)) }
 
-func (k keeper) wanted(cookies []*http.Cookie) []*http.Cookie {
+func (k cookieFilter) wanted(cookies []*http.Cookie) []*http.Cookie {
 	if k.b.refuses == nil {
 		return cookies
 	}
@@ -313,7 +313,7 @@ func (k keeper) wanted(cookies []*http.Cookie) []*http.Cookie {
 func (b *browser) sends(address string) map[string]string {
 	b.t.Helper()
 	cookies := map[string]string{}
-	for _, c := range (keeper{b}).Cookies(parse(b.t, address)) {
+	for _, c := range (cookieFilter{b}).Cookies(parse(b.t, address)) {
 		cookies[c.Name] = c.Value
 	}
 	return cookies
@@ -331,7 +331,7 @@ func (b *browser) plant(address, name, value string) {
 func (b *browser) header(address string) http.Header {
 	b.t.Helper()
 	r := &http.Request{Header: http.Header{}}
-	for _, c := range (keeper{b}).Cookies(parse(b.t, address)) {
+	for _, c := range (cookieFilter{b}).Cookies(parse(b.t, address)) {
 		r.AddCookie(c)
 	}
 	return r.Header

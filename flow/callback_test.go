@@ -33,8 +33,8 @@ func TestSignInOnLocalhost(t *testing.T) {
 	if want := "; Path=/; Max-Age=34560000; HttpOnly; SameSite=Lax"; !strings.HasSuffix(again.cookie("wos-session="), want) {
 		t.Errorf("got %q, want one that ends %q", again.cookie("wos-session="), want)
 	}
-	if want := "; Path=/_auth/; Max-Age=60; HttpOnly; SameSite=Lax"; !strings.HasSuffix(again.cookie("authkit-trail="), want) {
-		t.Errorf("got %q, want one that ends %q", again.cookie("authkit-trail="), want)
+	if want := "; Path=/_auth/; Max-Age=60; HttpOnly; SameSite=Lax"; !strings.HasSuffix(again.cookie("authkit-attempts="), want) {
+		t.Errorf("got %q, want one that ends %q", again.cookie("authkit-attempts="), want)
 	}
 }
 

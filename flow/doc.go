@@ -18,6 +18,11 @@
 // third time within a minute each gets a page that names the cause. No sign-in and
 // no switch leads to an endpoint of the flow.
 //
-// URLs come from the redirect URI alone; no forwarded header is read. Who may
-// enter is not decided here.
+// The package owns the state, the cookies that bind it, the count of attempts and
+// the pages of the way in and out. URLs come from the redirect URI alone; no
+// forwarded header is read.
+//
+// It doesn't decide who may enter (verify and policy do), doesn't seal or judge a
+// session (session does), and knows nothing of AuthKit's HTTP API (authkit does). It
+// keeps nothing between requests.
 package flow

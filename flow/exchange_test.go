@@ -111,7 +111,7 @@ func TestInjectedCode(t *testing.T) {
 	}
 }
 
-// What AuthKit asks for beyond a password is done at AuthKit, once.
+// A step beyond the password is done at AuthKit, once.
 func TestStepRequired(t *testing.T) {
 	t.Parallel()
 	const acme = "org_01JSSZ5AWSH8VHTPRE95B9EE0Z"

@@ -33,7 +33,7 @@ type Config struct {
 type Flow struct {
 	Config
 	states     *seal.Box
-	trails     *seal.Box
+	attempts   *seal.Box
 	selections *seal.Box
 }
 
@@ -44,7 +44,7 @@ func New(c Config) (*Flow, error) {
 	}
 	f := &Flow{Config: c}
 	for purpose, box := range map[string]**seal.Box{
-		"flow state": &f.states, "flow trail": &f.trails, "flow organization selection": &f.selections,
+		"flow state": &f.states, "flow attempts": &f.attempts, "flow organization selection": &f.selections,
 	} {
 		made, err := seal.NewBox(purpose, c.Passwords...)
 		if err != nil {
@@ -114,8 +114,8 @@ func show(w http.ResponseWriter, r *http.Request, p page.Page) {
 	p.HTML(w)
 }
 
-// prefetch reports whether nobody looks at the answer yet. No endpoint acts then.
-func prefetch(r *http.Request) bool {
+// isPrefetch reports whether the browser asks before the user does. No endpoint acts then.
+func isPrefetch(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 
@@ -125,11 +125,11 @@ func prefetch(r *http.Request) bool {
 func deliberate(r *http.Request) bool {
 	from := r.Header.Get("Sec-Fetch-Site")
 	own := from == "none" || from == "same-origin" || from == "same-site"
-	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && own && !prefetch(r)
+	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && own && !isPrefetch(r)
 }
 
-// goOn sends a signed-in browser to its return URL or to the default.
-func (f *Flow) goOn(w http.ResponseWriter, r *http.Request, returnURL string) {
+// redirectToReturnURL sends a signed-in browser to its return URL or to the default.
+func (f *Flow) redirectToReturnURL(w http.ResponseWriter, r *http.Request, returnURL string) {
 	if destination := f.destination(returnURL); destination != "" {
 		redirect(w, destination)
 		return

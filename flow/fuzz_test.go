@@ -11,7 +11,7 @@ func FuzzState(f *testing.F) {
 	w := newWorld(f, settings{})
 	genuine := parse(f, w.browser(f).get(login+"?rd=/page").location()).Query().Get("state")
 	for _, seed := range []string{
-		genuine, genuine[:len(genuine)-1], genuine + "A", "", "A", "AQ", w.trails.Seal([]byte(`{"a":1}`)), w.selections.Seal([]byte(`{"p":"x"}`)),
+		genuine, genuine[:len(genuine)-1], genuine + "A", "", "A", "AQ", w.attempts.Seal([]byte(`{"a":1}`)), w.selections.Seal([]byte(`{"p":"x"}`)),
 		`{"n":"x","v":"x","r":"https://evil.example/","a":1,"t":"2026-01-02T15:04:05Z"}`, strings.Repeat("A", maxState), "\x00\xff\r\n",
 	} {
 		f.Add(seed)
@@ -35,14 +35,14 @@ func FuzzCallback(f *testing.F) {
 		{"", ""},
 		{"code=c", ""},
 		{"code=c&state=" + genuine, ""},
-		{"code=c&state=" + genuine, "authkit-state-1-x=x; authkit-trail=x; wos-session=x"},
+		{"code=c&state=" + genuine, "authkit-state-1-x=x; authkit-attempts=x; wos-session=x"},
 		{"code=c&state=x", "authkit-state-1-x=" + fingerprint("x")},
 		{"code=c&state=", "authkit-state-1-x=" + fingerprint("")},
 		{"code=&state=x&state=y&code=c", "authkit-state-1-x=" + fingerprint("y")},
 		{"error=access_denied&state=" + genuine, ""},
 		{"error=<script>&error_description=<script>alert(1)</script>", ""},
 		{"error=&code=c", "authkit-state-=; ="},
-		{"trail=x&rd=https://evil.example/&code=c", "authkit-trail=" + w.sealTrails(trail{Restarted: true, At: w.clock.Now()})},
+		{"attempts=x&rd=https://evil.example/&code=c", "authkit-attempts=" + w.sealAttempts(attempt{Restarted: true, At: w.clock.Now()})},
 		{"code=%zz;state=%00&%", "wos-session.1=k1.9.x; wos-session=\"k1.2.AAAAAAAAAAAAAAAA.x\""},
 	} {
 		f.Add(seed.query, seed.cookie)
@@ -54,10 +54,10 @@ func FuzzCallback(f *testing.F) {
 		recorder := httptest.NewRecorder()
 		w.service.ServeHTTP(recorder, r)
 		a := &answer{url: callback, status: recorder.Code, header: recorder.Header(), body: recorder.Body.String()}
-		if err := w.check(r, a); err != nil {
+		if err := w.checkAnswer(r, a); err != nil {
 			t.Error(err)
 		}
-		if a.status != 303 && a.status != 400 || a.status == 303 && !strings.HasPrefix(a.location(), login+"?trail=") && !strings.HasPrefix(a.location(), login+"?rd=") {
+		if a.status != 303 && a.status != 400 || a.status == 303 && !strings.HasPrefix(a.location(), login+"?attempts=") && !strings.HasPrefix(a.location(), login+"?rd=") {
 			t.Errorf("got status %d to %q", a.status, a.location())
 		}
 		if a.cookie("wos-session") != "" || w.exchanges() != 0 {

@@ -18,7 +18,7 @@ func (f *Flow) login(w http.ResponseWriter, r *http.Request) { f.begin(w, r, "si
 func (f *Flow) signUp(w http.ResponseWriter, r *http.Request) { f.begin(w, r, "sign-up") }
 
 func (f *Flow) begin(w http.ResponseWriter, r *http.Request, screen string) {
-	if prefetch(r) {
+	if isPrefetch(r) {
 		show(w, r, prefetchPage())
 		return
 	}
@@ -28,12 +28,12 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request, screen string) {
 		returnURL = ""
 	}
 	destination := f.destination(returnURL)
-	t := f.nextTrail(r, destination)
+	t := f.nextAttempt(r, destination)
 	if query.Get("prompt") != "" { // a person asks for it, no gateway does
-		t.Attempt = 1
+		t.Number = 1
 	}
 	age := maxAge(query.Get("max_age"))
-	if t.Attempt > maxAttempts {
+	if t.Number > maxAttempts {
 		f.stopLoop(w, r, destination, age)
 		return
 	}
@@ -85,14 +85,14 @@ func seconds(age *time.Duration) string {
 	return strconv.FormatInt(int64(*age/time.Second), 10)
 }
 
-// recent reports whether a sign-in was no older than maxAge at a moment. nil: any will do.
-func recent(signIn time.Time, maxAge *time.Duration, at time.Time) bool {
+// recentEnough reports whether a sign-in was no older than maxAge at a moment. nil: any will do.
+func recentEnough(signIn time.Time, maxAge *time.Duration, at time.Time) bool {
 	return maxAge == nil || !signIn.Before(at.Add(-*maxAge))
 }
 
 // stopLoop shows why the page is not reached.
 func (f *Flow) stopLoop(w http.ResponseWriter, r *http.Request, destination string, maxAge *time.Duration) {
-	f.clearTrail(w, r)
+	f.clearAttempts(w, r)
 	cause := f.loopCause(r, maxAge)
 	f.Log.Warn().Str("event", "sign_in").Str("cause", cause).Msg("sign-in loop stopped")
 	show(w, r, f.loopPage(destination, cause))
@@ -118,7 +118,7 @@ func (f *Flow) loopCause(r *http.Request, maxAge *time.Duration) string {
 	if err != nil {
 		return set + " and the browser sent it back, but the session is refused: " + refusal(err) + "."
 	}
-	if !recent(v.Identity.AuthTime, maxAge, f.Now()) {
+	if !recentEnough(v.Identity.AuthTime, maxAge, f.Now()) {
 		return set + " and it is good here, but the page wants a sign-in of at most " + seconds(maxAge) + " seconds ago: " +
 			"AuthKit did not report a new sign-in time (auth_time)."
 	}

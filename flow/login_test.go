@@ -107,20 +107,20 @@ func TestNoTwoSignInsShareAnything(t *testing.T) {
 func TestFlowCookiesLiterally(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name         string
-		settings     settings
-		login        string
-		state, trail string
+		name           string
+		settings       settings
+		login          string
+		state, attempt string
 	}{
 		{
 			"https, under a prefix", settings{}, login,
 			`^authkit-state-[0-9a-f]+-[A-Z2-7]{8}=[A-Za-z0-9_-]{43}; Path=/_auth/; Max-Age=600; HttpOnly; Secure; SameSite=Lax$`,
-			`^authkit-trail=[A-Za-z0-9_-]+; Path=/_auth/; Max-Age=60; HttpOnly; Secure; SameSite=Lax$`,
+			`^authkit-attempts=[A-Za-z0-9_-]+; Path=/_auth/; Max-Age=60; HttpOnly; Secure; SameSite=Lax$`,
 		},
 		{
 			"https, on a host of its own: the flow's cookies stay on it", ownHost(), "https://auth.example.com/login",
 			`^authkit-state-[0-9a-f]+-[A-Z2-7]{8}=[A-Za-z0-9_-]{43}; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax$`,
-			`^authkit-trail=[A-Za-z0-9_-]+; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax$`,
+			`^authkit-attempts=[A-Za-z0-9_-]+; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax$`,
 		},
 	}
 	for _, tt := range tests {
@@ -133,8 +133,8 @@ func TestFlowCookiesLiterally(t *testing.T) {
 				t.Errorf("got %q, want one like %s", lines, tt.state)
 			}
 			finished := b.get(b.choose(began.location(), paula))
-			if got := finished.cookie("authkit-trail="); !regexp.MustCompile(tt.trail).MatchString(got) {
-				t.Errorf("got %q, want one like %s", got, tt.trail)
+			if got := finished.cookie("authkit-attempts="); !regexp.MustCompile(tt.attempt).MatchString(got) {
+				t.Errorf("got %q, want one like %s", got, tt.attempt)
 			}
 		})
 	}

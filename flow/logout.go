@@ -34,7 +34,7 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
 	id, ok := f.Sessions.End(r.Context(), r.Header)
 	addLines(w, f.Sessions.Cookie.ClearLines(r.Header))
 	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
-	f.clearTrail(w, r)
+	f.clearAttempts(w, r)
 	if !ok || id.SessionID == "" {
 		show(w, r, f.signedOutPage())
 		return

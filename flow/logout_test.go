@@ -14,8 +14,8 @@ import (
 
 const logout = app + "/_auth/logout"
 
-// atAuthKit is AuthKit's logout URL of a session.
-func (w *world) atAuthKit(sid string) string {
+// logoutAtAuthKit is AuthKit's logout URL of a session.
+func (w *world) logoutAtAuthKit(sid string) string {
 	return w.hosted.String() + "/user_management/sessions/logout?return_to=https%3A%2F%2Fwww.example.com%2Fbye&session_id=" + sid
 }
 
@@ -47,8 +47,8 @@ func TestSignOut(t *testing.T) {
 			b.visit(app+"/", paula)
 			before, sid := b.header(app+"/"), w.session(t, b)
 			a := b.get(logout, "Sec-Fetch-Site: "+from)
-			if a.location() != w.atAuthKit(sid) {
-				t.Fatalf("got status %d to %q, want %q", a.status, a.location(), w.atAuthKit(sid))
+			if a.location() != w.logoutAtAuthKit(sid) {
+				t.Fatalf("got status %d to %q, want %q", a.status, a.location(), w.logoutAtAuthKit(sid))
 			}
 			if got, want := a.header["Set-Cookie"][0], "wos-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"; got != want {
 				t.Errorf("got %q, want %q", got, want)
@@ -75,8 +75,8 @@ type visit struct {
 	headers []string
 }
 
-// notMeant are visits that no user has to mean.
-func notMeant() []visit {
+// notDeliberate are visits that no user has to mean.
+func notDeliberate() []visit {
 	return []visit{
 		{"another site's link", []string{"Sec-Fetch-Site: cross-site"}},
 		{"another site's image", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"}},
@@ -94,7 +94,7 @@ func notMeant() []visit {
 // button works.
 func TestSignOutAsks(t *testing.T) {
 	t.Parallel()
-	for _, tt := range notMeant() {
+	for _, tt := range notDeliberate() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, settings{})
@@ -106,8 +106,8 @@ func TestSignOutAsks(t *testing.T) {
 				t.Fatalf("got status %d to %q, cookies %q", a.status, a.location(), a.header["Set-Cookie"])
 			}
 			b.wantSignedIn(paula)
-			if got := b.press(a, "Sign out", tt.headers...).location(); got != w.atAuthKit(sid) {
-				t.Errorf("the button: got %q, want %q", got, w.atAuthKit(sid))
+			if got := b.press(a, "Sign out", tt.headers...).location(); got != w.logoutAtAuthKit(sid) {
+				t.Errorf("the button: got %q, want %q", got, w.logoutAtAuthKit(sid))
 			}
 		})
 	}
@@ -189,7 +189,7 @@ func TestSignOutOfAnOldSession(t *testing.T) {
 			if tt.down {
 				w.breakAuthKit(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 			}
-			if a := b.get(logout); a.location() != w.atAuthKit(sid) || a.cookie("wos-session=;") == "" {
+			if a := b.get(logout); a.location() != w.logoutAtAuthKit(sid) || a.cookie("wos-session=;") == "" {
 				t.Errorf("got status %d to %q, cookies %q", a.status, a.location(), a.header["Set-Cookie"])
 			}
 			w.fault.Store(nil)
@@ -234,13 +234,13 @@ func TestSignOutIgnoresReturnURLs(t *testing.T) {
 			}
 			b.visit(app+"/", paula)
 			sid := w.session(t, b)
-			if a := b.get(logout + query); a.location() != w.atAuthKit(sid) {
-				t.Errorf("got %q, want %q", a.location(), w.atAuthKit(sid))
+			if a := b.get(logout + query); a.location() != w.logoutAtAuthKit(sid) {
+				t.Errorf("got %q, want %q", a.location(), w.logoutAtAuthKit(sid))
 			}
 			b.visit(app+"/", paula)
 			sid = w.session(t, b)
-			if a := b.post(logout+query, url.Values{"rd": {"https://evil.example"}}); a.location() != w.atAuthKit(sid) {
-				t.Errorf("POST: got %q, want %q", a.location(), w.atAuthKit(sid))
+			if a := b.post(logout+query, url.Values{"rd": {"https://evil.example"}}); a.location() != w.logoutAtAuthKit(sid) {
+				t.Errorf("POST: got %q, want %q", a.location(), w.logoutAtAuthKit(sid))
 			}
 		})
 	}
@@ -287,7 +287,7 @@ func TestSignOutTakesEveryCookie(t *testing.T) {
 		"wos-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 		"wos-session.1=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 		"wos-session.2=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
-		"authkit-trail=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		"authkit-attempts=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 	}
 	if got := strings.Join(a.header["Set-Cookie"], "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
@@ -309,8 +309,8 @@ func TestSignOutEndsEverySession(t *testing.T) {
 	sid := w.session(t, b)
 	paulas, zoes := b.header("https://app.example.com/"), other.header("https://app.example.com/")
 	b.plant("https://auth.example.com/", "wos-session", other.sends("https://app.example.com/")["wos-session"])
-	if a := b.get("https://auth.example.com/logout"); a.location() != w.atAuthKit(sid) {
-		t.Errorf("got %q, want the newest session's %q", a.location(), w.atAuthKit(sid))
+	if a := b.get("https://auth.example.com/logout"); a.location() != w.logoutAtAuthKit(sid) {
+		t.Errorf("got %q, want the newest session's %q", a.location(), w.logoutAtAuthKit(sid))
 	}
 	w.wantEnded(t, paulas)
 	w.wantEnded(t, zoes)

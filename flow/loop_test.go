@@ -86,7 +86,7 @@ func TestLoopCauseOfAnEndedSession(t *testing.T) {
 			b := w.browser(t)
 			b.visit(app+"/", paula)
 			tt.spoil(t, w, b)
-			b.plantTrail(trail{Page: fingerprint(app + "/x"), Attempt: 2})
+			b.plantAttempt(attempt{Page: fingerprint(app + "/x"), Number: 2})
 			a := b.get(login + "?rd=/x")
 			if a.status != http.StatusForbidden || !strings.Contains(unescaped(a.body), "but the session is refused: "+tt.want+".") {
 				t.Errorf("got status %d: %s", a.status, a.body)
@@ -95,19 +95,19 @@ func TestLoopCauseOfAnEndedSession(t *testing.T) {
 	}
 }
 
-// plantTrail leaves word of an earlier sign-in, as of now.
-func (b *browser) plantTrail(t trail) {
+// plantAttempt gives the browser the record of an earlier sign-in, as of now.
+func (b *browser) plantAttempt(t attempt) {
 	b.t.Helper()
 	t.At = b.w.clock.Now()
-	plaintext, err := json.Marshal([]trail{t})
+	plaintext, err := json.Marshal([]attempt{t})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.plant(callback, "authkit-trail", b.w.trails.Seal(plaintext))
+	b.plant(callback, "authkit-attempts", b.w.attempts.Seal(plaintext))
 }
 
 // round signs in once for a page, which then asks again.
-func (b *browser) round(page string) {
+func (b *browser) signInOnce(page string) {
 	b.t.Helper()
 	if a := b.get(b.begin(login+"?rd="+url.QueryEscape(page), paula)); a.status != http.StatusSeeOther {
 		b.t.Fatalf("got status %d: %s", a.status, a.body)
@@ -126,8 +126,8 @@ func TestThirdTimeRound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	b := w.browser(t)
-	b.round("/x")
-	b.round("/x")
+	b.signInOnce("/x")
+	b.signInOnce("/x")
 	b.wantLoop("/x", true)
 	b.wantLoop("/x", false) // asking once more, say by reloading, begins afresh
 }
@@ -152,10 +152,10 @@ func TestSignOutStartsAfresh(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	b := w.browser(t)
-	b.round("/x")
-	b.round("/x")
-	if a := b.get(app + "/_auth/logout"); a.cookie("authkit-trail=; Path=/_auth/; Max-Age=0; HttpOnly; Secure; SameSite=Lax") == "" {
-		t.Errorf("got %q, want the trail's end", a.header["Set-Cookie"])
+	b.signInOnce("/x")
+	b.signInOnce("/x")
+	if a := b.get(app + "/_auth/logout"); a.cookie("authkit-attempts=; Path=/_auth/; Max-Age=0; HttpOnly; Secure; SameSite=Lax") == "" {
+		t.Errorf("got %q, want the attempts' end", a.header["Set-Cookie"])
 	}
 	b.wantLoop("/x", false)
 }
@@ -167,9 +167,9 @@ func TestLoopIsForgottenAfterAMinute(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, settings{})
 			b := w.browser(t)
-			b.round("/x")
+			b.signInOnce("/x")
 			w.clock.advance(pause)
-			b.round("/x")
+			b.signInOnce("/x")
 			w.clock.advance(pause)
 			b.wantLoop("/x", want)
 		})
@@ -181,10 +181,10 @@ func TestPagesDontCountTogether(t *testing.T) {
 	w := newWorld(t, settings{})
 	b := w.browser(t)
 	for i := range 8 {
-		b.round(fmt.Sprintf("/page/%d", i))
+		b.signInOnce(fmt.Sprintf("/page/%d", i))
 	}
-	b.round("/x")
-	b.round("/x?other")
+	b.signInOnce("/x")
+	b.signInOnce("/x?other")
 	b.wantLoop("/x", false)
 	b.wantLoop("/", false)
 	b.wantLoop("", false)
@@ -195,13 +195,13 @@ func TestSpellingsCountTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	b := w.browser(t)
-	b.round("/x")
-	b.round("https://APP.example.com:443/x")
+	b.signInOnce("/x")
+	b.signInOnce("https://APP.example.com:443/x")
 	b.wantLoop("https://app.example.com/x#f", true)
 
 	b = w.browser(t)
-	b.round("")
-	b.round("https://evil.example/")
+	b.signInOnce("")
+	b.signInOnce("https://evil.example/")
 	b.wantLoop("/", true)
 }
 
@@ -242,7 +242,7 @@ func TestSlowUserIsNoLoop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	b := w.browser(t)
-	b.round("/x")
+	b.signInOnce("/x")
 	slow := b.get(login + "?rd=/x").location()
 	b.get(app + "/_auth/logout")
 	w.clock.advance(11 * time.Minute)
@@ -267,7 +267,7 @@ func TestLoopThroughForeignCallbacks(t *testing.T) {
 	}
 }
 
-// Who asks for AuthKit's prompt is a person, such as one who signs in as
+// AuthKit's prompt is asked for by a person, such as one who signs in as
 // somebody else.
 func TestPromptIsNoLoop(t *testing.T) {
 	t.Parallel()
@@ -282,43 +282,43 @@ func TestPromptIsNoLoop(t *testing.T) {
 	for range 3 {
 		asked()
 	}
-	b.round("/x") // the second in a row
-	asked()       // begins the count afresh
-	b.round("/x")
+	b.signInOnce("/x") // the second in a row
+	asked()            // begins the count afresh
+	b.signInOnce("/x")
 	b.wantLoop("/x", true)
 }
 
-// Nobody can write a trail, and one that doesn't open is as good as none.
-func TestForgedTrail(t *testing.T) {
+// Attempts that this service did not seal count as none.
+func TestForgedAttempts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	plaintext := fmt.Appendf(nil, `[{"p":%q,"a":9,"s":true,"t":%q}]`, fingerprint(app+"/x"), w.clock.Now().Format(time.RFC3339))
 	for name, sealed := range map[string]string{
 		"not sealed": "x", "a state's box": w.states.Seal(plaintext), "a selection's box": w.selections.Seal(plaintext),
-		"no JSON": w.trails.Seal([]byte("x")), "another shape": w.trails.Seal([]byte(`"x"`)), "too long": strings.Repeat("A", 1<<15),
+		"no JSON": w.attempts.Seal([]byte("x")), "another shape": w.attempts.Seal([]byte(`"x"`)), "too long": strings.Repeat("A", 1<<15),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := w.browser(t)
-			b.plant(callback, "authkit-trail", sealed)
+			b.plant(callback, "authkit-attempts", sealed)
 			b.wantLoop("/x", false)
-			if a := w.browser(t).get(login + "?rd=/x&trail=" + url.QueryEscape(sealed)); !w.isAuthKit(a.location()) {
+			if a := w.browser(t).get(login + "?rd=/x&attempts=" + url.QueryEscape(sealed)); !w.isAuthKit(a.location()) {
 				t.Errorf("in the URL: got status %d to %q", a.status, a.location())
 			}
 		})
 	}
 	b := w.browser(t) // it opens where it is genuine
-	b.plant(callback, "authkit-trail", w.trails.Seal(plaintext))
+	b.plant(callback, "authkit-attempts", w.attempts.Seal(plaintext))
 	b.wantLoop("/x", true)
 }
 
 // The clocks of two replicas may differ a little.
-func TestTrailOfAReplicaAhead(t *testing.T) {
+func TestAttemptsOfAReplicaAhead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	b := w.browser(t)
-	b.round("/x")
-	b.round("/x")
+	b.signInOnce("/x")
+	b.signInOnce("/x")
 	w.clock.advance(-5 * time.Second)
 	b.wantLoop("/x", true)
 }

@@ -150,7 +150,7 @@ func TestLoopCauseOfAStepUp(t *testing.T) {
 			b := w.browser(t)
 			b.get(b.begin(login, paula))
 			w.clock.advance(tt.age)
-			b.plantTrail(trail{Page: fingerprint(app + "/x"), Attempt: 2})
+			b.plantAttempt(attempt{Page: fingerprint(app + "/x"), Number: 2})
 			a := b.get(login + "?rd=/x" + tt.query)
 			if a.status != http.StatusForbidden || !strings.Contains(unescaped(a.body), tt.want) {
 				t.Errorf("got status %d, want %q: %s", a.status, tt.want, a.body)

@@ -52,7 +52,7 @@ func (f *Flow) selectOrganization(w http.ResponseWriter, r *http.Request) {
 		show(w, r, f.statePage("", false))
 		return
 	}
-	cookie := bound(r, chosen.State)
+	cookie := stateCookieOf(r, chosen.State)
 	s, opened, _ := f.openState(chosen.State)
 	if cookie == "" || !opened || f.Now().Sub(chosen.Issued) >= stateLife {
 		show(w, r, f.statePage(s.ReturnURL, opened))

@@ -108,7 +108,7 @@ func TestForgedSelection(t *testing.T) {
 		selection string
 	}{
 		{"empty", ""}, {"changed", string(flipped)}, {"cut", genuine[:len(genuine)-2]}, {"not sealed", string(plaintext)},
-		{"a state's box", w.states.Seal(plaintext)}, {"a trail's box", w.trails.Seal(plaintext)},
+		{"a state's box", w.states.Seal(plaintext)}, {"an attempts' box", w.attempts.Seal(plaintext)},
 		{"no JSON", w.selections.Seal([]byte("x"))}, {"of a state that doesn't open", w.selections.Seal(plaintext)},
 		{"too long", strings.Repeat("A", maxForm)}, {"far too long", strings.Repeat("A", 1<<20)},
 	}
@@ -185,7 +185,7 @@ func TestSelectionWhileAuthKitIsDown(t *testing.T) {
 	}
 }
 
-// What the organizations are called is AuthKit's, not ours.
+// The organizations' names come from AuthKit.
 func TestOrganizationNamesAreEscaped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})

@@ -47,7 +47,7 @@ func noOrganizationPage() page.Page {
 	}
 }
 
-func (f *Flow) confirmSwitchPage(m move) page.Page {
+func (f *Flow) confirmSwitchPage(m switchRequest) page.Page {
 	return page.Page{
 		Status: http.StatusOK, Title: "Switch organization?", Text: "This moves your session to the organization " + m.organizationID + ".",
 		Buttons: []page.Button{{Text: "Switch", Action: f.Site.Prefix() + site.Switch, Fields: map[string]string{"organization_id": m.organizationID, "rd": m.returnURL}}},
@@ -55,7 +55,7 @@ func (f *Flow) confirmSwitchPage(m move) page.Page {
 }
 
 // noMemberPage answers a user who is signed in, and stays so.
-func (f *Flow) noMemberPage(m move) page.Page {
+func (f *Flow) noMemberPage(m switchRequest) page.Page {
 	other := f.Site.FlowURL(site.Login, m.returnURL, map[string]string{"prompt": "login"})
 	return page.Page{
 		Status: http.StatusForbidden, Title: "You don't belong to that organization", Reason: "forbidden",
@@ -65,7 +65,7 @@ func (f *Flow) noMemberPage(m move) page.Page {
 }
 
 // notSwitchedPage explains a switch that could not be made.
-func (f *Flow) notSwitchedPage(m move, err error) page.Page {
+func (f *Flow) notSwitchedPage(m switchRequest, err error) page.Page {
 	p := f.failedPage(m.returnURL, err)
 	p.Title, p.Reason = "The organization was not switched", "switch_failed"
 	switch {
@@ -74,14 +74,14 @@ func (f *Flow) notSwitchedPage(m move, err error) page.Page {
 	case errors.Is(err, session.ErrMisconfigured):
 		p.Status, p.Reason = http.StatusForbidden, "misconfigured"
 	}
-	p.LoginURL = f.moveURL(site.Login, m)
-	p.Links = append([]page.Link{{Text: "Try again", URL: f.moveURL(site.Switch, m)}}, f.back(m)...)
+	p.LoginURL = f.switchURL(site.Login, m)
+	p.Links = append([]page.Link{{Text: "Try again", URL: f.switchURL(site.Switch, m)}}, f.back(m)...)
 	p.Links = append(p.Links, page.Link{Text: "Sign in again", URL: p.LoginURL})
 	return p
 }
 
 // back leads to where a switch would have led.
-func (f *Flow) back(m move) []page.Link {
+func (f *Flow) back(m switchRequest) []page.Link {
 	if destination := f.destination(m.returnURL); destination != "" {
 		return []page.Link{{Text: "Back", URL: destination}}
 	}
@@ -115,9 +115,9 @@ func (f *Flow) statePage(returnURL string, opened bool) page.Page {
 
 var codeSyntax = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 
-// known lets an error code through that looks like one. What a URL says beyond
+// errorCode lets an error code through that looks like one. What a URL says beyond
 // that is neither shown nor logged.
-func known(code string) string {
+func errorCode(code string) string {
 	if codeSyntax.MatchString(code) {
 		return code
 	}
@@ -135,7 +135,7 @@ func (f *Flow) errorPage(returnURL, code string) page.Page {
 	case code == "access_denied":
 		p.Text = "The sign-in was cancelled or access was denied."
 	case code != "":
-		p.Details = []string{"Error: " + known(code)}
+		p.Details = []string{"Error: " + errorCode(code)}
 	}
 	return p
 }
@@ -156,7 +156,7 @@ func (f *Flow) failedPage(returnURL string, err error) page.Page {
 	case errors.Is(err, session.ErrInvalidGrant):
 		p.Status, p.Text = http.StatusBadRequest, "The sign-in took too long or was completed already."
 	case errors.As(err, &step):
-		p.Status, p.Text = http.StatusForbidden, "AuthKit asks for a step that it did not offer: "+known(step.Code)+"."
+		p.Status, p.Text = http.StatusForbidden, "AuthKit asks for a step that it did not offer: "+errorCode(step.Code)+"."
 	case errors.As(err, &outage) && outage.Refused:
 		p.Text = "AuthKit refuses this service. The operator finds the details in the log."
 	case errors.Is(err, session.ErrUnavailable), errors.As(err, &refused):

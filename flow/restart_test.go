@@ -64,7 +64,7 @@ func TestCallbackWithoutState(t *testing.T) {
 	b.visit(app+"/", paula)
 	code := parse(t, w.browser(t).begin(login, iris)).Query().Get("code")
 	a := b.get(callback + "?code=" + code)
-	if !strings.HasPrefix(a.location(), login+"?trail=") || w.exchanges() != 1 {
+	if !strings.HasPrefix(a.location(), login+"?attempts=") || w.exchanges() != 1 {
 		t.Fatalf("got status %d to %q, exchanges %d", a.status, a.location(), w.exchanges())
 	}
 	if end := b.visit(a.location(), iris); end.url != app+"/" || end.body != "hello iris@acme.example" {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// arrival signs in with a return URL and tells where the browser ends up.
+// arrival signs in with a return URL and returns where the browser ends up.
 func (w *world) arrival(t *testing.T, login, rd string) string {
 	t.Helper()
 	b := w.browser(t)

@@ -23,7 +23,7 @@ func TestSessionCookieLiterally(t *testing.T) {
 			!strings.HasSuffix(line, "~2; Path=/; Max-Age=34560000; HttpOnly; Secure; SameSite=Lax") {
 			t.Errorf("got %q", line)
 		}
-		if n := len(a.header["Set-Cookie"]); n != 3 { // the state's is expired, session, trail
+		if n := len(a.header["Set-Cookie"]); n != 3 { // the state's is expired, session, attempts
 			t.Errorf("got %d cookies, want 3: %q", n, a.header["Set-Cookie"])
 		}
 	})
@@ -53,7 +53,7 @@ func TestSessionCookieLiterally(t *testing.T) {
 	})
 }
 
-// What the cookie holds is what WorkOS's SDKs put there: every key of the user and
+// The cookie holds the same as WorkOS's SDKs put there: every key of the user and
 // the impersonator in camelCase, nulls kept.
 func TestSessionIsSealedAsTheSDKsDo(t *testing.T) {
 	t.Parallel()
@@ -118,7 +118,7 @@ func TestSessionIsSealedAsTheSDKsDo(t *testing.T) {
 	}
 }
 
-// Fields that nobody knows yet reach the cookie as they came.
+// Unknown fields reach the cookie as they came.
 func TestUnknownFieldsAreSealed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})

@@ -35,10 +35,10 @@ type state struct {
 	MaxAge         *time.Duration `json:"m,omitempty"` // how old a sign-in would do; nil: any
 }
 
-func newState(returnURL string, t trail, now time.Time) state {
+func newState(returnURL string, t attempt, now time.Time) state {
 	return state{
 		Nonce: rand.Text(), Verifier: rand.Text() + rand.Text(), ReturnURL: returnURL,
-		Attempt: t.Attempt, Restarted: t.Restarted, Issued: now,
+		Attempt: t.Number, Restarted: t.Restarted, Issued: now,
 	}
 }
 
@@ -57,7 +57,7 @@ func (f *Flow) sealState(w http.ResponseWriter, r *http.Request, s state) (strin
 		return "", err
 	}
 	sealed := f.states.Seal(plaintext.Bytes())
-	for _, old := range surplus(r) {
+	for _, old := range surplusStates(r) {
 		http.SetCookie(w, f.cookie(old, "", 0))
 	}
 	f.bind(w, sealed)
@@ -71,9 +71,9 @@ func (f *Flow) bind(w http.ResponseWriter, sealed string) {
 	http.SetCookie(w, f.cookie(name, fingerprint(sealed), stateLife))
 }
 
-// surplus lists the oldest state cookies of a request, so that with a new one
+// surplusStates lists the oldest state cookies of a request, so that with a new one
 // there are maxStates.
-func surplus(r *http.Request) []string {
+func surplusStates(r *http.Request) []string {
 	var names []string
 	for _, c := range r.Cookies() {
 		if strings.HasPrefix(c.Name, stateCookie) {
@@ -89,9 +89,9 @@ func fingerprint(sealed string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// bound returns the name of the cookie that binds a sealed state to this
+// stateCookieOf returns the name of the cookie that binds a sealed state to this
 // browser, empty if there is none. Nothing of the state is read for that.
-func bound(r *http.Request, sealed string) string {
+func stateCookieOf(r *http.Request, sealed string) string {
 	want, name := []byte(fingerprint(sealed)), ""
 	for _, c := range r.Cookies() {
 		if strings.HasPrefix(c.Name, stateCookie) && subtle.ConstantTimeCompare([]byte(c.Value), want) == 1 {

@@ -14,9 +14,9 @@ import (
 
 const callback = app + "/_auth/callback"
 
-// planted gives a browser the cookie that binds a sealed state to it. Anybody who
+// bindState gives a browser the cookie that binds a sealed state to it. Anybody who
 // has the state can compute it, so it must not be what makes a state genuine.
-func (b *browser) planted(sealed string) *browser {
+func (b *browser) bindState(sealed string) *browser {
 	b.t.Helper()
 	b.plant(callback, "authkit-state-0-planted", fingerprint(sealed))
 	return b
@@ -61,7 +61,7 @@ func TestChangedState(t *testing.T) {
 			t.Parallel()
 			for i := range len(sealed) {
 				forged := sealed[:i] + string([]byte{change(sealed[i])}) + sealed[i+1:]
-				a := w.browser(t).planted(forged).get(callback + "?code=c&state=" + url.QueryEscape(forged))
+				a := w.browser(t).bindState(forged).get(callback + "?code=c&state=" + url.QueryEscape(forged))
 				w.wantRestart(t, a, "")
 			}
 		})
@@ -72,7 +72,7 @@ func TestForgedState(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	genuine := parse(t, w.browser(t).get(login+"?rd=/page").location()).Query().Get("state")
-	plaintext, err := json.Marshal(newState(app+"/page", trail{Attempt: 1}, w.clock.Now()))
+	plaintext, err := json.Marshal(newState(app+"/page", attempt{Number: 1}, w.clock.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestForgedState(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct{ name, sealed string }{
-		{"sealed for a trail", w.trails.Seal(plaintext)},
+		{"sealed as attempts", w.attempts.Seal(plaintext)},
 		{"sealed for a selection", w.selections.Seal(plaintext)},
 		{"sealed under another password", foreign.Seal(plaintext)},
 		{"sealed as a session", iron},
@@ -109,7 +109,7 @@ func TestForgedState(t *testing.T) {
 			if _, opened, fresh := w.openState(tt.sealed); opened || fresh {
 				t.Errorf("got opened %v, fresh %v", opened, fresh)
 			}
-			a := w.browser(t).planted(tt.sealed).get(callback + "?code=c&state=" + url.QueryEscape(tt.sealed))
+			a := w.browser(t).bindState(tt.sealed).get(callback + "?code=c&state=" + url.QueryEscape(tt.sealed))
 			w.wantRestart(t, a, "")
 		})
 	}
@@ -122,7 +122,7 @@ func TestStateSurvivesAPasswordRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plaintext, err := json.Marshal(newState(app+"/page", trail{Attempt: 1}, w.clock.Now()))
+	plaintext, err := json.Marshal(newState(app+"/page", attempt{Number: 1}, w.clock.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,13 +225,13 @@ func TestAnotherBrowsersCallback(t *testing.T) {
 	})
 }
 
-// What a seal holds may be older than the configuration: a return URL that is not
+// A sealed state may be older than the configuration: a return URL that is not
 // allowed any more leads to the default.
 func TestDestinationIsCheckedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	for _, rd := range []string{"https://evil.example/", "http://app.example.com/x", "https://app.example.com/_auth/logout", "//evil.example"} {
-		plaintext, err := json.Marshal(newState(rd, trail{Attempt: 1}, w.clock.Now()))
+		plaintext, err := json.Marshal(newState(rd, attempt{Number: 1}, w.clock.Now()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func TestDestinationIsCheckedAgain(t *testing.T) {
 		query.Set("state", sealed)
 		query.Set("code_challenge", s.challenge())
 		begun.RawQuery = query.Encode()
-		b = w.browser(t).planted(sealed)
+		b = w.browser(t).bindState(sealed)
 		if a := b.get(b.choose(begun.String(), paula)); a.location() != app+"/" || a.cookie("wos-session=Fe26") == "" {
 			t.Errorf("%s, exchanged: got status %d to %q", rd, a.status, a.location())
 		}

@@ -16,20 +16,20 @@ import (
 
 var organizationSyntax = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// move is what a switch is asked for.
-type move struct {
+// switchRequest says which organization to switch to, and where to go then.
+type switchRequest struct {
 	organizationID string
 	returnURL      string // where to go then, checked; empty: the default
 }
 
-// moveURL is the endpoint at which the move is made, or the sign-in that it needs.
-func (f *Flow) moveURL(endpoint string, m move) string {
+// switchURL is the endpoint at which the switch is made, or the sign-in that it needs.
+func (f *Flow) switchURL(endpoint string, m switchRequest) string {
 	return f.Site.FlowURL(endpoint, m.returnURL, map[string]string{"organization_id": m.organizationID})
 }
 
-// readMove returns false where the organization can't be one.
-func (f *Flow) readMove(values url.Values) (move, bool) {
-	m := move{organizationID: values.Get("organization_id")}
+// readSwitchRequest returns false where the organization can't be one.
+func (f *Flow) readSwitchRequest(values url.Values) (switchRequest, bool) {
+	m := switchRequest{organizationID: values.Get("organization_id")}
 	if checked, ok := f.Site.ReturnURL(values.Get("rd")); ok {
 		m.returnURL = checked
 	}
@@ -39,7 +39,7 @@ func (f *Flow) readMove(values url.Values) (move, bool) {
 // askSwitch moves the session at once where the user means it, else shows a page
 // with a button.
 func (f *Flow) askSwitch(w http.ResponseWriter, r *http.Request) {
-	m, ok := f.readMove(r.URL.Query())
+	m, ok := f.readSwitchRequest(r.URL.Query())
 	switch {
 	case !ok:
 		show(w, r, noOrganizationPage())
@@ -57,7 +57,7 @@ func (f *Flow) switchByButton(w http.ResponseWriter, r *http.Request) {
 		show(w, r, noOrganizationPage())
 		return
 	}
-	m, ok := f.readMove(r.PostForm)
+	m, ok := f.readSwitchRequest(r.PostForm)
 	switch {
 	case !ok:
 		show(w, r, noOrganizationPage())
@@ -71,7 +71,7 @@ func (f *Flow) switchByButton(w http.ResponseWriter, r *http.Request) {
 }
 
 // switchTo moves the session to another of the user's organizations.
-func (f *Flow) switchTo(w http.ResponseWriter, r *http.Request, m move) {
+func (f *Flow) switchTo(w http.ResponseWriter, r *http.Request, m switchRequest) {
 	sealed, id, err := f.Sessions.Switch(r.Context(), r.Header, m.organizationID)
 	if err == nil {
 		err = f.setSession(w, r, sealed)
@@ -82,12 +82,12 @@ func (f *Flow) switchTo(w http.ResponseWriter, r *http.Request, m move) {
 	}
 	f.Log.Info().Str("event", "switch").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).
 		Str("organization", id.OrganizationID).Msg("switched to another organization")
-	f.goOn(w, r, m.returnURL)
+	f.redirectToReturnURL(w, r, m.returnURL)
 }
 
 // notSwitched leaves the session as it is. What a sign-in would mend goes on to it:
 // there is no session, or AuthKit asks for a step of the user's.
-func (f *Flow) notSwitched(w http.ResponseWriter, r *http.Request, m move, err error) {
+func (f *Flow) notSwitched(w http.ResponseWriter, r *http.Request, m switchRequest, err error) {
 	var step *session.StepRequired
 	switch {
 	case noMember(err):
@@ -95,7 +95,7 @@ func (f *Flow) notSwitched(w http.ResponseWriter, r *http.Request, m move, err e
 		show(w, r, f.noMemberPage(m))
 	case errors.As(err, &step), noSession(err):
 		f.Log.Info().Str("event", "switch").Err(err).Msg("the switch needs a sign-in")
-		redirect(w, f.moveURL(site.Login, m))
+		redirect(w, f.switchURL(site.Login, m))
 	default:
 		f.Log.Error().Str("event", "switch").Err(err).Msg("the switch failed")
 		if errors.Is(err, session.ErrUnavailable) {

@@ -12,7 +12,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
-// Who has no session signs in to the organization, and arrives at the page.
+// A user without a session signs in to the organization, and arrives at the page.
 func TestSwitchWithoutASession(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -62,7 +62,7 @@ func TestSwitchWithoutASession(t *testing.T) {
 	})
 }
 
-// What AuthKit asks of the user is done in its hosted pages, which lead back to
+// A step that AuthKit asks for is done in its hosted pages, which lead back to
 // the page and to a session in the organization.
 func TestSwitchThroughAuthKit(t *testing.T) {
 	t.Parallel()
@@ -136,7 +136,7 @@ func TestSwitchToAnothersOrganization(t *testing.T) {
 		{"another's", globex, ""},
 		{"nobody's", "org_none", ""},
 		{"AuthKit calls it no id", "x", `{"code":"invalid_organization_id","message":"x"}`},
-		{"a code that nobody knows yet", globex, `{"error":"organization_suspended","error_description":"x"}`},
+		{"an unknown code", globex, `{"error":"organization_suspended","error_description":"x"}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -108,7 +108,7 @@ func TestSwitchClearsTheHostsOwnCookie(t *testing.T) {
 // button works.
 func TestSwitchAsks(t *testing.T) {
 	t.Parallel()
-	for _, tt := range append(notMeant(), visit{"a prefetch", []string{"Sec-Purpose: prefetch"}}) {
+	for _, tt := range append(notDeliberate(), visit{"a prefetch", []string{"Sec-Purpose: prefetch"}}) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, settings{})

@@ -154,7 +154,7 @@ func TestManyUsersAtOnce(t *testing.T) {
 		all.Go(func() {
 			email := fmt.Sprintf("user-%d@example.com", i)
 			page := fmt.Sprintf("%s/of/%d?q=%d", app, i, i)
-			a, err := b.tour(page, email)
+			a, err := b.follow(page, email)
 			if err != nil || a.url != page || a.body != "hello "+email {
 				t.Errorf("%s: got %+v, %v", email, a, err)
 			}

@@ -62,8 +62,8 @@ type world struct {
 	authkit *emulator.Emulator
 	hosted  *url.URL // where AuthKit is
 	iron    *seal.Cookie
-	log     *record
-	secrets *record // what browsers saw and no log may hold, one a line
+	log     *logBuffer
+	secrets *logBuffer // what browsers saw and no log may hold, one a line
 
 	net     http.RoundTripper // to AuthKit, and to a service on localhost
 	service http.Handler
@@ -85,7 +85,7 @@ func newWorld(t testing.TB, s settings) *world {
 	}
 	w := &world{
 		clock: &clock{now: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)},
-		log:   new(record), secrets: new(record),
+		log:   new(logBuffer), secrets: new(logBuffer),
 	}
 	w.startAuthKit(t, s)
 	w.startService(t, s)
@@ -224,19 +224,19 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// record is a buffer for several writers.
-type record struct {
+// logBuffer is a buffer for several writers.
+type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (r *record) Write(p []byte) (int, error) {
+func (r *logBuffer) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.b.Write(p)
 }
 
-func (r *record) String() string {
+func (r *logBuffer) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.b.String()

@@ -6,7 +6,7 @@
 //	     -> HMAC over the raw body -------- no fit: 401
 //	     -> signed within 3 minutes ------- older or later: 401
 //	     -> event parsed ------------------ not readable, or no id: 400
-//	     -> what it ends or changes ------- nobody: 200
+//	     -> what it ends or changes ------- nothing: 200
 //	     -> Revoker ----------------------- error: 503, WorkOS delivers again
 //	     -> 200
 //

@@ -13,12 +13,12 @@ const maxID = 256 // bytes of an id, a slug or an event's name
 // event is a webhook's body, understood.
 type event struct {
 	id, name   string
-	concerning bool // one of the table; false: it concerns no session
+	relevant   bool // one of the table; false: it concerns no session
 	revocation session.Revocation
 }
 
-// about is what the table needs of an event's data.
-type about struct {
+// eventData is the part of an event's data that the table needs.
+type eventData struct {
 	ID             string `json:"id"`
 	UserID         string `json:"user_id"`
 	OrganizationID string `json:"organization_id"`
@@ -26,8 +26,8 @@ type about struct {
 	Status         string `json:"status"`
 }
 
-// parse reads a body that was signed at the given time. What it could read of the
-// event comes with the error too.
+// parse reads a body that was signed at the given time. With an error it returns
+// the part of the event that it could read.
 func parse(body []byte, signed time.Time) (event, error) {
 	var envelope struct {
 		ID        string          `json:"id"`
@@ -39,13 +39,13 @@ func parse(body []byte, signed time.Time) (event, error) {
 		return event{}, fmt.Errorf("%w: the body is not an event", errMalformed)
 	}
 	e := event{id: envelope.ID, name: envelope.Event}
-	var data about
+	var data eventData
 	unreadable := json.Unmarshal(envelope.Data, &data)
 	revocation, required := meaning(e.name, data)
 	if required == nil {
 		return e, nil
 	}
-	e.concerning = true
+	e.relevant = true
 	if unreadable != nil {
 		return e, fmt.Errorf("%w: the event's data can't be read", errMalformed)
 	}
@@ -60,12 +60,12 @@ func parse(body []byte, signed time.Time) (event, error) {
 		}
 	}
 	e.revocation = revocation
-	e.revocation.At = happened(envelope.CreatedAt, signed)
+	e.revocation.At = occurredAt(envelope.CreatedAt, signed)
 	return e, nil
 }
 
-// meaning is the table of events. What must not be empty comes with it; nil where
-// the event concerns no session and no key.
+// meaning is the table of events. It returns the ids that must not be empty too; nil
+// where the event concerns no session and no key.
 //
 //	session.revoked                     ends the session, whatever data.status says
 //	user.deleted                        ends all of the user
@@ -79,9 +79,9 @@ func parse(body []byte, signed time.Time) (event, error) {
 //	permission.updated, deleted         refreshes those with the permission
 //	api_key.revoked, deleted, updated   has the key validated before it is used again
 //
-// A role's event comes when its permissions change, too. What was just created is
-// in nobody's token yet.
-func meaning(name string, d about) (r session.Revocation, required []string) {
+// A role's event comes when its permissions change, too. A created role is in no
+// token yet.
+func meaning(name string, d eventData) (r session.Revocation, required []string) {
 	switch name {
 	case "session.revoked":
 		return session.Revocation{Subject: d.UserID, SessionID: d.ID}, []string{d.UserID, d.ID}
@@ -108,10 +108,10 @@ func meaning(name string, d about) (r session.Revocation, required []string) {
 	return session.Revocation{}, nil
 }
 
-// happened is when WorkOS made the event. The times in its data are no help: what
-// was deleted bears the time of its last change. Without a time that makes sense
+// occurredAt is when WorkOS made the event. The times in its data are no help: a
+// deleted object bears the time of its last change. Without a time that makes sense
 // it is the time of signing, which is later, so that more is ended.
-func happened(createdAt json.RawMessage, signed time.Time) time.Time {
+func occurredAt(createdAt json.RawMessage, signed time.Time) time.Time {
 	var at time.Time
 	if json.Unmarshal(createdAt, &at) != nil || at.IsZero() || at.Sub(signed) > tolerance {
 		return signed

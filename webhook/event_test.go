@@ -89,7 +89,7 @@ func TestConcernsNobody(t *testing.T) {
 	}
 }
 
-// What we act on but can't read ends nobody: an empty id would mean everybody.
+// An event of the table that can't be read ends no session: an empty id would mean all.
 func TestUnreadableEvents(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 257)
@@ -179,7 +179,7 @@ func FuzzEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := parse(body, noon)
 		r := e.revocation
-		if err != nil || !e.concerning {
+		if err != nil || !e.relevant {
 			if err != nil && !errors.Is(err, errMalformed) || r != (session.Revocation{}) {
 				t.Errorf("%q: %+v, %v", body, r, err)
 			}

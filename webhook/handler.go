@@ -51,7 +51,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	e, err := h.take(w, r)
+	e, err := h.process(w, r)
 	result, status := outcome(e, err)
 	h.report(e, result, err)
 	if status != http.StatusOK {
@@ -59,9 +59,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take does what a delivery asks for. What is known of its event comes with the
+// process does as a delivery asks. The part of its event that is known comes with the
 // error too.
-func (h *Handler) take(w http.ResponseWriter, r *http.Request) (event, error) {
+func (h *Handler) process(w http.ResponseWriter, r *http.Request) (event, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return event{}, errTooLarge
@@ -77,7 +77,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (event, error) {
 		return event{}, err
 	}
 	e, err := parse(body, s.at)
-	if err != nil || !e.concerning {
+	if err != nil || !e.relevant {
 		return e, err
 	}
 	return e, h.Sessions.Revoke(r.Context(), e.revocation)
@@ -103,7 +103,7 @@ func outcome(e event, err error) (result string, status int) {
 		return "too_old", http.StatusUnauthorized
 	case err != nil:
 		return "failed", http.StatusServiceUnavailable
-	case e.concerning:
+	case e.relevant:
 		return "ok", http.StatusOK
 	}
 	return "ignored", http.StatusOK
@@ -112,7 +112,7 @@ func outcome(e event, err error) (result string, status int) {
 // report logs and counts a delivery.
 func (h *Handler) report(e event, result string, err error) {
 	name := "other"
-	if e.concerning {
+	if e.relevant {
 		name = e.name
 	}
 	if h.Observe != nil {
