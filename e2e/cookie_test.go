@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 )
 
 const large = "large@example.com"
@@ -96,7 +96,7 @@ func httpGet(t *testing.T, target string) *http.Request {
 // setSession puts a sealed session into the browser, in as many cookies as it needs.
 func (b *browser) setSession(origin, sealed string) {
 	b.t.Helper()
-	lines, err := session.Cookie{Name: "wos-session", MaxAge: 3600}.SetLines(sealed, nil)
+	lines, err := cookie.Config{Name: "wos-session", MaxAge: 3600}.SetLines(sealed, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

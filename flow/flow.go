@@ -86,7 +86,7 @@ func addLines(w http.ResponseWriter, lines []string) {
 	}
 }
 
-// setSession gives the browser its sealed session. The error is session.ErrTooLarge.
+// setSession gives the browser its sealed session. The error is cookie.ErrTooLarge.
 func (f *Flow) setSession(w http.ResponseWriter, r *http.Request, sealed string) error {
 	lines, err := f.Sessions.Cookie.SetLines(sealed, r.Header)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/page"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -151,7 +152,7 @@ func (f *Flow) failedPage(returnURL string, err error) page.Page {
 	var outage *session.Outage
 	var step *session.StepRequired
 	switch {
-	case errors.Is(err, session.ErrTooLarge):
+	case errors.Is(err, cookie.ErrTooLarge):
 		p.Status, p.Text = http.StatusForbidden, "Your session is too large for the browser's cookies. The operator can shorten the JWT template."
 	case errors.Is(err, session.ErrInvalidGrant):
 		p.Status, p.Text = http.StatusBadRequest, "The sign-in took too long or was completed already."

@@ -20,6 +20,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
@@ -145,7 +146,7 @@ func (w *world) startService(t testing.TB, s settings) {
 	}
 	w.iron.Now = w.clock.Now
 	sessions, err := session.New(session.Config{
-		Cookie: session.Cookie{
+		Cookie: cookie.Config{
 			Name: "wos-session", Domain: s.cookieDomain, MaxAge: 34560000,
 			SameSite: http.SameSiteLaxMode, Secure: place.Scheme() == "https",
 		},

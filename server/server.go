@@ -17,6 +17,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/redis"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
@@ -73,7 +74,7 @@ func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 	}
 	bearer, connect := s.bearerVerifiers(c, toAuthKit)
 	s.sessions, err = session.New(session.Config{
-		Cookie: session.Cookie{
+		Cookie: cookie.Config{
 			Name: c.CookieName, Domain: c.CookieDomain, MaxAge: int(c.CookieMaxAge / time.Second),
 			SameSite: c.CookieSameSite, Secure: c.CookieSecure(), EscapePlus: c.CookieFormat == string(seal.FormatRuby),
 		},

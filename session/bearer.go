@@ -52,10 +52,11 @@ func (m *Manager) VerifyBearer(ctx context.Context, raw string) (*identity.Ident
 // verifyToken has a bearer token verified by who is in charge of its issuer. What the
 // token says for that isn't verified yet: it only chooses who verifies all of it.
 func (m *Manager) verifyToken(ctx context.Context, raw string) (*token.Claims, error) {
-	claims, err := token.Decode(raw)
+	access, err := token.Parse(raw)
 	if err != nil {
 		return nil, bearerError(err)
 	}
+	claims := access.Unverified()
 	verifier := m.Bearer
 	if claims.ClientID != m.Bearer.ClientID {
 		for _, connect := range m.Connect {
@@ -65,7 +66,7 @@ func (m *Manager) verifyToken(ctx context.Context, raw string) (*token.Claims, e
 			}
 		}
 	}
-	claims, err = verifier.Verify(ctx, raw)
+	claims, err = verifier.Verify(ctx, access)
 	if err != nil {
 		return nil, bearerError(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
@@ -73,13 +74,13 @@ func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
 		b.tokens[i], b.user = s.AccessToken, s.User.ID
 	}
 	keys := &token.KeySet{URL: "http://authkit/sso/jwks/client_01TEST", Client: &http.Client{Transport: inProcess{authKit}}}
-	cookie, err := seal.NewCookie(seal.FormatIron, "0123456789abcdefghijklmnopqrstuv")
+	cookies, err := seal.NewCookie(seal.FormatIron, "0123456789abcdefghijklmnopqrstuv")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Manager, err = New(Config{
-		Cookie:  Cookie{Name: "wos-session"},
-		Seal:    cookie,
+		Cookie:  cookie.Config{Name: "wos-session"},
+		Seal:    cookies,
 		Tokens:  &token.Verifier{Keys: keys, ClientID: "client_01TEST"},
 		AuthKit: b,
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 )
 
 // Several session cookies in one request.
@@ -183,7 +184,7 @@ func TestLargeSessionIsLogged(t *testing.T) {
 // Rack, which Ruby's frameworks read cookies with, takes a + for a space.
 func TestPlusIsEscapedForRuby(t *testing.T) {
 	t.Parallel()
-	c := session.Cookie{Name: "wos-session", EscapePlus: true}
+	c := cookie.Config{Name: "wos-session", EscapePlus: true}
 	for _, size := range []int{600, 3060, 6800} { // as it is; too long only when escaped; in chunks
 		raw := make([]byte, size)
 		for i := range raw {
@@ -207,7 +208,7 @@ func TestPlusIsEscapedForRuby(t *testing.T) {
 			t.Errorf("got %v, want the cookie put together", err)
 		}
 	}
-	if lines, _ := (session.Cookie{Name: "wos-session"}).SetLines("a+b", http.Header{}); !strings.HasPrefix(lines[0], "wos-session=a+b;") {
+	if lines, _ := (cookie.Config{Name: "wos-session"}).SetLines("a+b", http.Header{}); !strings.HasPrefix(lines[0], "wos-session=a+b;") {
 		t.Errorf("got %s, want the + as it is for all others", lines[0])
 	}
 }

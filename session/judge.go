@@ -15,10 +15,10 @@ var errDue = errors.New("session: to be refreshed")
 // assess verifies the access token of a session that is nobody's past. With errDue
 // it returns session and claims, too.
 func (m *Manager) assess(ctx context.Context, o *opened, p place) (*Verified, *token.Claims, error) {
-	claims, err := m.Tokens.Verify(ctx, o.AccessToken)
+	claims, err := m.Tokens.Verify(ctx, o.access)
 	unknownKey := errors.Is(err, token.ErrUnknownKey)
 	if unknownKey {
-		claims, _ = token.Decode(o.AccessToken)
+		claims = o.access.Unverified()
 	}
 	if claims == nil {
 		return nil, nil, tokenError(err)
@@ -50,8 +50,22 @@ func (m *Manager) assess(ctx context.Context, o *opened, p place) (*Verified, *t
 	return v, claims, nil
 }
 
-// judge refreshes a session that is nobody's past where that is due.
-func (m *Manager) judge(ctx context.Context, o *opened, p place, ahead bool) (*Verified, error) {
+// judge returns the session that a cookie stands for, refreshed where that is due.
+func (m *Manager) judge(ctx context.Context, r resolved, ahead bool) (*Verified, error) {
+	v, err := r.verified, error(nil)
+	if v == nil {
+		v, err = m.verifyOrRefresh(ctx, r.opened, r.place, ahead)
+	}
+	if err != nil || r.current == "" || v.Current != "" {
+		return v, err
+	}
+	older := *v
+	older.Current = r.current
+	return &older, nil
+}
+
+// verifyOrRefresh refreshes a session that is nobody's past where that is due.
+func (m *Manager) verifyOrRefresh(ctx context.Context, o *opened, p place, ahead bool) (*Verified, error) {
 	v, claims, err := m.assess(ctx, o, p)
 	if err != nil && !errors.Is(err, errDue) {
 		return nil, err

@@ -80,13 +80,13 @@ func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // A public page doesn't wait for a key set that is out of reach.
-func TestGlanceWaitsHalfASecond(t *testing.T) {
+func TestPeekWaitsHalfASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, slow(0))
 		b.Tokens.Keys = &token.KeySet{URL: "http://authkit/", Client: &http.Client{Transport: hanging{}}}
 		begin := time.Now()
-		if v, ok := b.Glance(t.Context(), b.cookie(t, "r")); ok {
+		if v, ok := b.Peek(t.Context(), b.cookie(t, "r")); ok {
 			t.Errorf("got %+v, want no session", v)
 		}
 		took(t, begin, 500*time.Millisecond)

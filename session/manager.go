@@ -10,13 +10,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
 // Config is what a Manager works with.
 type Config struct {
-	Cookie  Cookie
+	Cookie  cookie.Config
 	Seal    *seal.Cookie
 	Tokens  *token.Verifier
 	AuthKit Refresher
@@ -89,48 +90,22 @@ func New(c Config) (*Manager, error) {
 // ErrBad, ErrEnded, ErrSuperseded, ErrUnavailable (*Outage), ErrMisconfigured or
 // *StepRequired.
 func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (*Verified, error) {
-	sealed, err := m.pick(request)
+	s, err := m.selectCookie(request)
 	if err != nil {
 		return nil, err
 	}
-	if v := m.recall(hashValue(sealed), ahead); v != nil && v.arrived {
-		return v, nil
-	}
-	o, p, err := m.arrive(ctx, sealed)
+	r, err := m.resolve(ctx, s, lookup{remembered: true, ahead: ahead, arrived: true})
 	if err != nil {
 		return nil, err
 	}
-	var v *Verified
-	if p.current != "" {
-		v, err = m.follow(ctx, p.current, ahead, false)
-	} else {
-		v, err = m.judge(ctx, o, p, ahead)
-	}
+	v, err := m.judge(ctx, r, ahead)
 	if err != nil || v.Current == "" {
 		return v, err
 	}
 	m.metrics.redelivers.Inc()
 	stale := *v
-	stale.Sent = o.hash
+	stale.Sent = s.hash
 	return &stale, nil
-}
-
-// arrive opens a session that a request brought, and notes that it did.
-func (m *Manager) arrive(ctx context.Context, sealed string) (*opened, place, error) {
-	o, err := m.open(sealed)
-	if err != nil {
-		return nil, place{}, err
-	}
-	o.arrived = true
-	p := m.look(ctx, o, false)
-	if p.superseded {
-		m.metrics.superseded.Inc()
-		return nil, place{}, ErrSuperseded
-	}
-	if m.rotations.arrived(o.token, m.Now()) {
-		m.shared.saveLineOf(ctx, o.token)
-	}
-	return o, p, nil
 }
 
 // look returns what is known of a session's refresh token, here and, at most once
@@ -138,10 +113,9 @@ func (m *Manager) arrive(ctx context.Context, sealed string) (*opened, place, er
 func (m *Manager) look(ctx context.Context, o *opened, now bool) place {
 	certain := true
 	if m.Store != nil {
-		if claims, err := token.Decode(o.AccessToken); err == nil {
-			id := identityOf(o.Session, claims)
-			certain = m.shared.look(ctx, o, lineOf(claims), &id, now)
-		}
+		claims := o.access.Unverified()
+		id := identityOf(o.Session, claims)
+		certain = m.shared.look(ctx, o, lineOf(claims), &id, now)
 	}
 	if !certain {
 		m.metrics.uncertain.Inc()
@@ -149,29 +123,6 @@ func (m *Manager) look(ctx context.Context, o *opened, now bool) place {
 	p := m.rotations.find(o.token, o.sealed, m.Now())
 	p.uncertain = !certain
 	return p
-}
-
-// follow returns the session that a request's older cookie became. fresh says that
-// it was refreshed for this very request, and isn't to be refreshed again.
-func (m *Manager) follow(ctx context.Context, sealed string, ahead, fresh bool) (*Verified, error) {
-	v := m.recall(hashValue(sealed), ahead)
-	if v == nil {
-		o, err := m.open(sealed)
-		if err != nil {
-			return nil, err
-		}
-		p := m.look(ctx, o, false)
-		p.fresh = fresh
-		if v, err = m.judge(ctx, o, p, ahead); err != nil {
-			return nil, err
-		}
-	}
-	if v.Current == "" {
-		copied := *v
-		copied.Current = sealed
-		v = &copied
-	}
-	return v, nil
 }
 
 func lineOf(c *token.Claims) lineKey { return lineKey{Subject: c.Subject, SID: c.SessionID} }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -8,60 +9,152 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
-// opened is a session with what it is looked up by.
+// sealedSession is a session as its cookie has it. It is hashed and opened once.
+type sealedSession struct {
+	value  string
+	hash   valueHash
+	opened *opened // nil as long as nobody had to open it
+}
+
+func newSealed(value string) sealedSession {
+	return sealedSession{value: value, hash: hashValue(value)}
+}
+
+// opened is an unsealed session with what it is looked up by.
 type opened struct {
 	*Session
+	access  *token.Token // its access token, not verified
 	sealed  string
 	hash    valueHash
-	token   tokenHash
-	arrived bool // a request has brought it
+	token   tokenHash // of its refresh token
+	arrived bool      // a request has brought it
 }
 
-// open unseals a session.
-func (m *Manager) open(sealed string) (*opened, error) {
-	plaintext, err := m.Seal.Unseal(sealed)
+// open unseals a session. The error is ErrBad.
+func (m *Manager) open(s sealedSession) (*opened, error) {
+	if s.opened != nil {
+		return s.opened, nil
+	}
+	plaintext, err := m.Seal.Unseal(s.value)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBad, err)
 	}
-	s, err := Parse(plaintext)
+	parsed, err := Parse(plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBad, err)
 	}
-	return &opened{Session: s, sealed: sealed, hash: hashValue(sealed), token: hashToken(s.RefreshToken)}, nil
+	access, err := token.Parse(parsed.AccessToken)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBad, err)
+	}
+	return &opened{Session: parsed, access: access, sealed: s.value, hash: s.hash, token: hashToken(parsed.RefreshToken)}, nil
 }
 
-// pick chooses the request's session cookie. Of several, those that don't open
+// selectCookie chooses the request's session cookie. Of several, those that don't open
 // are ignored and the newest counts; of different users none does.
-func (m *Manager) pick(request http.Header) (string, error) {
-	values, present := m.Cookie.read(request)
+func (m *Manager) selectCookie(request http.Header) (sealedSession, error) {
+	values, present := m.Cookie.Read(request)
 	switch {
 	case len(values) == 1:
-		return values[0], nil
+		return newSealed(values[0]), nil
 	case len(values) == 0 && !present:
-		return "", ErrNone
+		return sealedSession{}, ErrNone
 	case len(values) == 0:
-		return "", fmt.Errorf("%w: no whole session in the cookies", ErrBad)
+		return sealedSession{}, fmt.Errorf("%w: no whole session in the cookies", ErrBad)
 	}
-	var newest, user string
+	return m.newest(values)
+}
+
+// newest returns the session whose access token was issued last.
+func (m *Manager) newest(values []string) (sealedSession, error) {
+	var newest sealedSession
+	var user string
 	var issued time.Time
 	for _, value := range values {
-		s, err := m.open(value)
+		s := newSealed(value)
+		subject, at, err := m.issued(&s)
 		if err != nil {
 			continue
 		}
-		claims, err := token.Decode(s.AccessToken)
-		if err != nil {
-			continue
+		if user != "" && user != subject {
+			return sealedSession{}, fmt.Errorf("%w: session cookies of different users", ErrBad)
 		}
-		if user != "" && user != s.User.ID {
-			return "", fmt.Errorf("%w: session cookies of different users", ErrBad)
-		}
-		if user = s.User.ID; newest == "" || claims.IssuedAt.After(issued) {
-			newest, issued = value, claims.IssuedAt
+		if user = subject; newest.value == "" || at.After(issued) {
+			newest, issued = s, at
 		}
 	}
-	if newest == "" {
-		return "", fmt.Errorf("%w: none of %d session cookies opens", ErrBad, len(values))
+	if newest.value == "" {
+		return sealedSession{}, fmt.Errorf("%w: none of %d session cookies opens", ErrBad, len(values))
 	}
 	return newest, nil
+}
+
+// issued returns whose a session is and when its access token was issued: as it is
+// remembered, or else as the seal says.
+func (m *Manager) issued(s *sealedSession) (user string, at time.Time, err error) {
+	if v, ok := m.remembered.GetIfPresent(s.hash); ok {
+		return v.Identity.Subject, v.issued, nil
+	}
+	if s.opened, err = m.open(*s); err != nil {
+		return "", time.Time{}, err
+	}
+	return s.opened.User.ID, s.opened.access.Unverified().IssuedAt, nil
+}
+
+// lookup says how a session is resolved.
+type lookup struct {
+	remembered bool // a remembered session will do
+	ahead      bool // but not one that an answer that can carry a cookie refreshes
+	arrived    bool // the request has brought the cookie: that counts, and is noted
+}
+
+// resolved is the session that a cookie stands for.
+type resolved struct {
+	verified *Verified // remembered: nothing else is to be done. nil: the following are set
+	*opened
+	place   place
+	current string // sealed, where the cookie is an older one of the session
+}
+
+// resolve returns the session that a sealed one stands for, which is itself or what it
+// became. Nothing is verified. The error is ErrBad or ErrSuperseded.
+func (m *Manager) resolve(ctx context.Context, s sealedSession, how lookup) (resolved, error) {
+	if how.remembered {
+		if v := m.recall(s.hash, how.ahead); v != nil && (v.arrived || !how.arrived) {
+			return resolved{verified: v}, nil
+		}
+	}
+	o, err := m.open(s)
+	if err != nil {
+		return resolved{}, err
+	}
+	p := m.look(ctx, o, false)
+	if p.superseded {
+		if how.arrived {
+			m.metrics.superseded.Inc()
+		}
+		return resolved{}, ErrSuperseded
+	}
+	if o.arrived = how.arrived; o.arrived && m.rotations.arrived(o.token, m.Now()) {
+		m.shared.saveLineOf(ctx, o.token)
+	}
+	if p.current != "" {
+		return m.resolveCurrent(ctx, p.current, how)
+	}
+	return resolved{opened: o, place: p}, nil
+}
+
+// resolveCurrent is resolve for a session that is known as a request's current one.
+func (m *Manager) resolveCurrent(ctx context.Context, current string, how lookup) (resolved, error) {
+	s := newSealed(current)
+	if how.remembered {
+		if v := m.recall(s.hash, how.ahead); v != nil {
+			return resolved{verified: v, current: current}, nil
+		}
+	}
+	o, err := m.open(s)
+	if err != nil {
+		return resolved{}, err
+	}
+	return resolved{opened: o, place: m.look(ctx, o, false), current: current}, nil
 }

@@ -74,7 +74,12 @@ func (m *Manager) renew(ctx context.Context, r renewal, p place, wait time.Durat
 	if err != nil {
 		return nil, err
 	}
-	return m.follow(ctx, f.sealed, false, f.here)
+	became, err := m.resolveCurrent(ctx, f.sealed, lookup{remembered: true})
+	if err != nil {
+		return nil, err
+	}
+	became.place.fresh = f.here
+	return m.judge(ctx, became, false)
 }
 
 // land waits until the session's refresh token is exchanged, whoever asked for it:
@@ -158,7 +163,7 @@ func (m *Manager) askAuthKit(ctx context.Context, r renewal) (rotation, error) {
 	if err != nil {
 		return rotation{}, &Outage{Refused: true, Err: err}
 	}
-	claims, err := token.Decode(next.AccessToken)
+	access, err := token.Parse(next.AccessToken)
 	if err != nil {
 		return rotation{}, &Outage{Refused: true, Err: err}
 	}
@@ -167,6 +172,6 @@ func (m *Manager) askAuthKit(ctx context.Context, r renewal) (rotation, error) {
 		return rotation{}, &Outage{Refused: true, Err: err}
 	}
 	return rotation{
-		line: lineOf(r.claims), spent: r.token, next: hashToken(next.RefreshToken), from: r.sealed, sealed: sealed, issued: claims.IssuedAt,
+		line: lineOf(r.claims), spent: r.token, next: hashToken(next.RefreshToken), from: r.sealed, sealed: sealed, issued: access.Unverified().IssuedAt,
 	}, nil
 }

@@ -33,6 +33,25 @@ func TestRememberedIsNotUnsealed(t *testing.T) {
 	w.refused(t, unseen, session.ErrBad) // not remembered, so it must be opened
 }
 
+// Of several cookies, those that are remembered aren't opened to see which counts.
+func TestRememberedOfSeveralIsNotUnsealed(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	older := w.signIn(t, sam, acmeID)
+	w.clock.advance(time.Minute)
+	newer, somebodyElse := w.signIn(t, sam, globexID), w.signIn(t, zoe, "")
+	for _, sealed := range []string{older, newer, somebodyElse} {
+		w.valid(t, sealed)
+	}
+	w.forget(t)
+	if v, err := w.verify(t, newer, older); err != nil || v.Identity.OrganizationID != globexID {
+		t.Errorf("got %+v, %v, want the newest", v, err)
+	}
+	if _, err := w.verify(t, older, somebodyElse); !errors.Is(err, session.ErrBad) {
+		t.Errorf("different users: got %v, want ErrBad", err)
+	}
+}
+
 // What is remembered is the cookie, to the last byte.
 func TestRememberedIsOneCookie(t *testing.T) {
 	t.Parallel()

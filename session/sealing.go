@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 )
 
 // seal seals a session, and warns of one that needs several cookies, or soon will.
@@ -22,7 +24,7 @@ func (m *Manager) seal(s *Session) (string, error) {
 	}
 	if size := len(m.Cookie.Name) + len(sealed); size > nearlyFull {
 		text := "the session nearly fills a cookie, of which browsers take 4096 bytes"
-		if size > maxCookie {
+		if size > cookie.MaxBytes {
 			text = "the session needs several cookies, which WorkOS's SDKs can't read"
 		}
 		m.Log.Warn().Int("bytes", size).Interface("large_fields", s.large()).

@@ -55,50 +55,39 @@ func (s *switches) allow(key lineKey, now time.Time) error {
 // code (a step of the user's, or organization_membership_not_found and the like) and
 // ErrUnavailable (*Outage).
 func (m *Manager) Switch(ctx context.Context, request http.Header, organizationID string) (sealed string, id identity.Identity, err error) {
-	sealed, err = m.pick(request)
+	s, err := m.selectCookie(request)
 	if err != nil {
 		return "", identity.Identity{}, err
 	}
-	if _, _, err = m.arrive(ctx, sealed); err != nil {
+	r, err := m.resolve(ctx, s, lookup{arrived: true})
+	if err != nil {
 		return "", identity.Identity{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, askerWait, errors.New("the switch takes too long"))
 	defer cancel()
-	landed := false // sealed is what came of the switch, whatever somebody else made of that since
+	landed := false // r is what came of the switch, whatever somebody else made of that since
 	for range maxRounds {
-		r, id, err := m.stand(ctx, sealed, !landed)
+		v, claims, err := m.assess(ctx, r.opened, r.place)
 		switch {
-		case err != nil:
+		case err != nil && !errors.Is(err, errDue):
 			return "", identity.Identity{}, err
-		case id.OrganizationID == organizationID:
-			return r.sealed, id, nil
+		case v.Identity.OrganizationID == organizationID:
+			return r.sealed, v.Identity, nil
 		case landed:
 			return "", identity.Identity{}, &Outage{Refused: true, Err: errors.New("AuthKit answered a switch with a session of another organization")}
 		}
-		r.organizationID = organizationID
-		f, err := m.land(ctx, r, askerWait)
+		f, err := m.land(ctx, renewal{opened: r.opened, claims: claims, organizationID: organizationID}, askerWait)
 		if err != nil {
 			return "", identity.Identity{}, err
 		}
-		sealed, landed = f.sealed, f.here && f.organizationID == organizationID
+		if landed = f.here && f.organizationID == organizationID; landed {
+			r, err = m.resolveCurrent(ctx, f.sealed, lookup{})
+		} else {
+			r, err = m.resolve(ctx, newSealed(f.sealed), lookup{})
+		}
+		if err != nil {
+			return "", identity.Identity{}, err
+		}
 	}
 	return "", identity.Identity{}, &Outage{RetryAfter: backOff, Err: errors.New("the session changes all the time")}
-}
-
-// stand returns a session, or with follow what it became, and whose it is: valid, or
-// good for a refresh.
-func (m *Manager) stand(ctx context.Context, sealed string, follow bool) (renewal, identity.Identity, error) {
-	o, err := m.open(sealed)
-	if err != nil {
-		return renewal{}, identity.Identity{}, err
-	}
-	p := m.look(ctx, o, false)
-	if follow && p.current != "" {
-		return m.stand(ctx, p.current, false)
-	}
-	v, claims, err := m.assess(ctx, o, p)
-	if err != nil && !errors.Is(err, errDue) {
-		return renewal{}, identity.Identity{}, err
-	}
-	return renewal{opened: o, claims: claims}, v.Identity, nil
 }

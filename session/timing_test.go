@@ -10,8 +10,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
 // The tests of this file are about how long things wait. They run in synctest's
@@ -286,15 +284,12 @@ func TestRefusalReachesWhoLookedBefore(t *testing.T) {
 				if _, err := b.Verify(t.Context(), request, false); !errors.Is(err, tt.want) {
 					t.Fatalf("got %v, want %v", err, tt.want)
 				}
-				values, _ := b.Cookie.read(request)
-				o, err := b.open(values[0])
+				values, _ := b.Cookie.Read(request)
+				o, err := b.open(newSealed(values[0]))
 				if err != nil {
 					t.Fatal(err)
 				}
-				claims, err := token.Decode(o.AccessToken)
-				if err != nil {
-					t.Fatal(err)
-				}
+				claims := o.access.Unverified()
 				if _, err := b.renew(t.Context(), renewal{o, claims, claims.OrganizationID}, place{}, askerWait); !errors.Is(err, tt.want) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
@@ -311,8 +306,8 @@ func TestSpentTokenIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, slow(0))
 		request := b.cookie(t, "r")
-		values, _ := b.Cookie.read(request)
-		o, err := b.open(values[0])
+		values, _ := b.Cookie.Read(request)
+		o, err := b.open(newSealed(values[0]))
 		if err != nil {
 			t.Fatal(err)
 		}

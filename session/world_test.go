@@ -17,6 +17,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
@@ -100,7 +101,7 @@ func start(t testing.TB, change func(*options)) *world {
 	o := options{
 		emulator: emulator.Config{BaseURL: base, ClientID: clientID, APIKey: apiKey, SigningKey: signingKey(), Now: w.clock.Now},
 		session: session.Config{
-			Cookie:  session.Cookie{Name: "wos-session", MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true},
+			Cookie:  cookie.Config{Name: "wos-session", MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true},
 			Seal:    iron(t, w.clock.Now, password),
 			Tokens:  &token.Verifier{Keys: keys, ClientID: clientID, Now: w.clock.Now},
 			AuthKit: w.client,

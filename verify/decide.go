@@ -87,7 +87,7 @@ func (h *Handler) public(ctx context.Context, q *question) *decision {
 	if !h.Cookie.Present(q.header) {
 		return d
 	}
-	if v, ok := h.Sessions.Glance(ctx, q.header); ok {
+	if v, ok := h.Sessions.Peek(ctx, q.header); ok {
 		d.identity = &v.Identity
 	}
 	return d

@@ -15,13 +15,14 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 // Sessions is what the decision needs of package session.
 type Sessions interface {
 	Verify(ctx context.Context, request http.Header, ahead bool) (*session.Verified, error)
-	Glance(ctx context.Context, request http.Header) (*session.Verified, bool)
+	Peek(ctx context.Context, request http.Header) (*session.Verified, bool)
 	VerifyBearer(ctx context.Context, token string) (*identity.Identity, error)
 }
 
@@ -42,10 +43,10 @@ const (
 
 // Config is what a Handler works with. What isn't said to be required may be zero.
 type Config struct {
-	Site     *site.Site     // required
-	Sessions Sessions       // required
-	Cookie   session.Cookie // required
-	Peers    Peers          // required
+	Site     *site.Site    // required
+	Sessions Sessions      // required
+	Cookie   cookie.Config // required
+	Peers    Peers         // required
 	Headers  IdentityHeaders
 	Gateway  Gateway
 	// Policy returns the policy in force. nil: there is none, and every protected host

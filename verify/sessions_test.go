@@ -80,8 +80,8 @@ func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*se
 	return nil, f.refusal()
 }
 
-// Glance finds a session that is good as it stands.
-func (f *fakeSessions) Glance(context.Context, http.Header) (*session.Verified, bool) {
+// Peek finds a session that is good as it stands.
+func (f *fakeSessions) Peek(context.Context, http.Header) (*session.Verified, bool) {
 	if f.state == "good" {
 		return &session.Verified{Identity: ada}, true
 	}

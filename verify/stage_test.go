@@ -21,7 +21,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -82,7 +82,7 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 	if config.Site, err = site.New(u, domain); err != nil {
 		t.Fatal(err)
 	}
-	config.Cookie = session.Cookie{
+	config.Cookie = cookie.Config{
 		Name: "wos-session", Domain: domain, MaxAge: 34_560_000,
 		SameSite: http.SameSiteLaxMode, Secure: u.Scheme == "https",
 	}

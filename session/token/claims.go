@@ -30,30 +30,34 @@ type Claims struct {
 	ExpiresAt         time.Time
 }
 
-// Decode returns the claims of a token WITHOUT VERIFYING it: anybody could have
-// written them. It is for a token that comes out of a seal and grants nothing,
-// such as that of a session to sign out. Its error is ErrInvalid.
-func Decode(raw string) (*Claims, error) {
-	_, claims, err := parse(raw)
-	return claims, err
+// Token is an access token that was taken apart, so that this is done once. Nothing of
+// it is verified but its form.
+type Token struct {
+	signed *jose.JSONWebSignature
+	claims *Claims
 }
 
-// parse takes a token apart. Nothing is verified but its form.
-func parse(raw string) (*jose.JSONWebSignature, *Claims, error) {
+// Parse takes a token apart. Its error is ErrInvalid.
+func Parse(raw string) (*Token, error) {
 	// The base64 decoder skips line ends; a token may be passed on as a header.
 	if len(raw) > maxTokenBytes || strings.ContainsAny(raw, "\r\n") {
-		return nil, nil, fmt.Errorf("%w: too long, or with line ends", ErrInvalid)
+		return nil, fmt.Errorf("%w: too long, or with line ends", ErrInvalid)
 	}
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil { // left out: it quotes the token
-		return nil, nil, fmt.Errorf("%w: not a JWT with RS256", ErrInvalid)
+		return nil, fmt.Errorf("%w: not a JWT with RS256", ErrInvalid)
 	}
 	claims, err := parseClaims(signed.UnsafePayloadWithoutVerification())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return signed, claims, nil
+	return &Token{signed, claims}, nil
 }
+
+// Unverified returns the claims of a token that MAY BE FORGED: anybody could have
+// written them. They are for a token that comes out of a seal and grants nothing,
+// such as that of a session to sign out.
+func (t *Token) Unverified() *Claims { return t.claims }
 
 func parseClaims(payload []byte) (*Claims, error) {
 	var members map[string]json.RawMessage

@@ -16,7 +16,7 @@ func unsigned(payload string) string {
 	return b64([]byte(`{"alg":"RS256","kid":"key_1"}`)) + "." + b64([]byte(payload)) + ".c2lnbmF0dXJl"
 }
 
-func TestDecode(t *testing.T) {
+func TestParse(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -49,7 +49,7 @@ func TestDecode(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := Decode(unsigned(test.payload))
+			got, err := decode(unsigned(test.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,14 +60,14 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func TestDecodeWrongType(t *testing.T) {
+func TestParseWrongType(t *testing.T) {
 	t.Parallel()
 	for claim, value := range map[string]string{
 		"sub": `1`, "sid": `{}`, "jti": `[]`, "iss": `["https://api.workos.com"]`, "client_id": `["client_1"]`, "aud": `7`,
 		"org_id": `["org_1"]`, "role": `["admin"]`, "roles": `"admin"`, "permissions": `{"a":1}`, "entitlements": `"audit-logs"`,
 		"feature_flags": `[1]`, "act": `"admin@foocorp.com"`, "iat": `"1764000000"`, "nbf": `true`, "exp": `1e300`, "auth_time": `{}`,
 	} {
-		got, err := Decode(unsigned(`{"` + claim + `":` + value + `}`))
+		got, err := decode(unsigned(`{"` + claim + `":` + value + `}`))
 		if !errors.Is(err, ErrInvalid) || got != nil {
 			t.Errorf("%s as %s: got %v, %v, want ErrInvalid", claim, value, got, err)
 		} else if !strings.Contains(err.Error(), "claim "+claim+" ") {
@@ -76,7 +76,7 @@ func TestDecodeWrongType(t *testing.T) {
 	}
 }
 
-func TestDecodeMalformed(t *testing.T) {
+func TestParseMalformed(t *testing.T) {
 	t.Parallel()
 	good := unsigned(`{"sub":"user_1"}`)
 	parts := strings.Split(good, ".")
@@ -107,14 +107,14 @@ func TestDecodeMalformed(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := Decode(test.raw); !errors.Is(err, ErrInvalid) || got != nil {
+			if got, err := decode(test.raw); !errors.Is(err, ErrInvalid) || got != nil {
 				t.Errorf("got %v, %v, want ErrInvalid", got, err)
 			}
 		})
 	}
 }
 
-func FuzzDecode(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	fixture := readFixture(f)
 	f.Add(fixture.Valid)
 	f.Add(fixture.Expired)
@@ -123,7 +123,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(`{"exp":1e400,"roles":{}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, raw := range []string{text, unsigned(text)} { // as a token, and as the claims of one
-			if claims, err := Decode(raw); (claims == nil) == (err == nil) || err != nil && !errors.Is(err, ErrInvalid) {
+			if claims, err := decode(raw); (claims == nil) == (err == nil) || err != nil && !errors.Is(err, ErrInvalid) {
 				t.Errorf("got %v, %v, want claims or ErrInvalid", claims, err)
 			}
 		}

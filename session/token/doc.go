@@ -1,8 +1,8 @@
 // Package token verifies AuthKit's access tokens: JWTs that AuthKit signs with
 // RS256 and whose public keys it serves as a key set (JWKS), one a client.
 //
-//	raw token -> parse    size, three parts, RS256, key id, claims and their types   ErrInvalid
-//	          -> claims   sub, exp, nbf, the client or audience that it was made for ErrInvalid
+//	raw token -> Parse    size, three parts, RS256, key id, claims and their types   ErrInvalid
+//	Verify    -> claims   sub, exp, nbf, the client or audience that it was made for ErrInvalid
 //	          -> key      cached, else fetched        ErrUnavailable, ErrCooldown, ErrUnknownKey
 //	          -> verify   signature                                                  ErrInvalid
 //	          -> issuer   only where issuers are configured           ErrIssuer and the claims

@@ -91,10 +91,10 @@ func TestKeySetWhichKeys(t *testing.T) {
 			t.Parallel()
 			server := newKeyServer(t, keySet(test.key, publicKey("key_1", key1())))
 			v := verifierOf(t, server, newClock(start))
-			if _, err := v.Verify(t.Context(), sign(t, key2(), "key_2", goodPayload)); !errors.Is(err, test.want) {
+			if _, err := parseAndVerify(t.Context(), v, sign(t, key2(), "key_2", goodPayload)); !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
-			if _, err := v.Verify(t.Context(), sign(t, key1(), "key_1", goodPayload)); err != nil {
+			if _, err := parseAndVerify(t.Context(), v, sign(t, key1(), "key_1", goodPayload)); err != nil {
 				t.Errorf("the other key of the set: got %v, want no error", err)
 			}
 		})
@@ -105,7 +105,7 @@ func TestKeySetSmallKey(t *testing.T) {
 	t.Parallel()
 	server := newKeyServer(t, keySet(publicKey("small", smallKey()), publicKey("key_1", key1())))
 	v := verifierOf(t, server, newClock(start))
-	if _, err := v.Verify(t.Context(), sign(t, smallKey(), "small", goodPayload)); !errors.Is(err, ErrUnknownKey) {
+	if _, err := parseAndVerify(t.Context(), v, sign(t, smallKey(), "small", goodPayload)); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("2040 bits: got %v, want ErrUnknownKey", err)
 	}
 }

@@ -29,7 +29,7 @@ func verify(t *testing.T, v *Verifier, server *keyServer, id string, want error,
 	if id == "key_2" {
 		key = key2()
 	}
-	if _, err := v.Verify(t.Context(), sign(t, key, id, goodPayload)); !errors.Is(err, want) {
+	if _, err := parseAndVerify(t.Context(), v, sign(t, key, id, goodPayload)); !errors.Is(err, want) {
 		t.Errorf("key id %s: got %v, want %v", id, err, want)
 	}
 	if got := server.requests.Load(); got != requests {
@@ -63,7 +63,7 @@ func TestUnknownKeyOneFetch(t *testing.T) {
 				for i := range 50 {
 					raw := sign(t, key1(), test.id(i), goodPayload)
 					askers.Go(func() {
-						if _, err := v.Verify(t.Context(), raw); !test.want(err) {
+						if _, err := parseAndVerify(t.Context(), v, raw); !test.want(err) {
 							t.Errorf("got %v", err)
 						}
 					})
@@ -120,7 +120,7 @@ func TestUnknownKeyWhileAuthKitIsDown(t *testing.T) {
 
 	verify(t, v, server, "key_2", ErrUnavailable, 2)
 	verify(t, v, server, "key_2", ErrUnavailable, 2) // backing off
-	if _, err := v.Verify(t.Context(), sign(t, key2(), "key_2", goodPayload)); errors.Is(err, ErrCooldown) {
+	if _, err := parseAndVerify(t.Context(), v, sign(t, key2(), "key_2", goodPayload)); errors.Is(err, ErrCooldown) {
 		t.Errorf("got %v, want no ErrCooldown: nothing was fetched", err)
 	}
 	verify(t, v, server, "key_1", nil, 2)
@@ -134,7 +134,7 @@ func TestUnknownKeyTokenOfAnotherClient(t *testing.T) {
 	server := newKeyServer(t, keySet(publicKey("key_1", key1())))
 	v := verifierOf(t, server, newClock(start))
 	raw := sign(t, key2(), "unknown", `{"sub":"user_1","exp":1800100000,"client_id":"client_2"}`)
-	if _, err := v.Verify(t.Context(), raw); !errors.Is(err, ErrInvalid) {
+	if _, err := parseAndVerify(t.Context(), v, raw); !errors.Is(err, ErrInvalid) {
 		t.Errorf("got %v, want ErrInvalid", err)
 	}
 	if got := server.requests.Load(); got != 1 {
@@ -170,7 +170,7 @@ func TestVerifyCancelled(t *testing.T) {
 		<-asked
 		cancel()
 	}()
-	_, err := v.Verify(ctx, sign(t, key1(), "key_1", goodPayload))
+	_, err := parseAndVerify(ctx, v, sign(t, key1(), "key_1", goodPayload))
 	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want ErrUnavailable and context.Canceled", err)
 	}

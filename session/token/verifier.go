@@ -63,19 +63,16 @@ type Verifier struct {
 // Without Audiences the token needn't have an audience or a client id, as AuthKit's
 // older ones don't: the key set is the client's own. Where it has a client id, that
 // must be ClientID; where it has only an audience, that must contain it.
-func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
-	signed, claims, err := parse(raw)
-	if err != nil {
-		return nil, err
-	}
+func (v *Verifier) Verify(ctx context.Context, t *Token) (*Claims, error) {
+	claims := t.claims
 	if err := v.check(claims); err != nil {
 		return nil, err
 	}
-	key, err := v.key(ctx, signed.Signatures[0].Protected.KeyID)
+	key, err := v.key(ctx, t.signed.Signatures[0].Protected.KeyID)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := signed.Verify(key); err != nil {
+	if _, err := t.signed.Verify(key); err != nil {
 		return nil, fmt.Errorf("%w: signature", ErrInvalid)
 	}
 	// Before the age: a refresh would bring a token of the same issuer, and so on for ever.

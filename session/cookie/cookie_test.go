@@ -1,4 +1,4 @@
-package session
+package cookie
 
 import (
 	"crypto/sha256"
@@ -12,7 +12,7 @@ import (
 )
 
 // anHour is the cookie of most tests. A browser counts name and value together: 11 + 4085.
-var anHour = Cookie{Name: "wos-session", MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true}
+var anHour = Config{Name: "wos-session", MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true}
 
 // parts cuts a sealed session into n chunks of a size, independently of the code under test.
 func parts(sealed string, size int) []string {
@@ -114,7 +114,7 @@ func TestCookieRead(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, present := anHour.read(http.Header{"Cookie": tt.lines})
+			got, present := anHour.Read(http.Header{"Cookie": tt.lines})
 			if !slices.Equal(got, tt.want) || present != tt.present {
 				t.Errorf("got %.70q, %t, want %.70q, %t", got, present, tt.want, tt.present)
 			}
@@ -164,7 +164,7 @@ func TestCookieReadPlanted(t *testing.T) {
 			t.Parallel()
 			lines := append(slices.Clone(tt.planted), "wos-session="+ours, chunked("wos-session", inChunks...))
 			for _, lines := range [][]string{lines, {strings.Join(lines, "; ")}} {
-				got, _ := anHour.read(http.Header{"Cookie": lines})
+				got, _ := anHour.Read(http.Header{"Cookie": lines})
 				both := slices.Contains(got, ours) && slices.Contains(got, strings.Repeat("in_chunks_", 60))
 				if both != tt.found || len(got) != tt.want {
 					t.Errorf("got %d sessions, the two in question among them %t, want %d, %t", len(got), both, tt.want, tt.found)
@@ -181,15 +181,15 @@ func TestCookiePrefixes(t *testing.T) {
 	const start = "k1.2.30IT384wr-MOOIyz."
 	tests := []struct {
 		name   string
-		cookie Cookie
+		cookie Config
 		want   []string
 	}{
-		{"__Host-", Cookie{Name: "__Host-s", MaxAge: 60, SameSite: http.SameSiteLaxMode, Secure: true}, []string{
+		{"__Host-", Config{Name: "__Host-s", MaxAge: 60, SameSite: http.SameSiteLaxMode, Secure: true}, []string{
 			"__Host-s=" + start + sealed[:3800] + "; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
 			"__Host-s.1=" + start + sealed[3800:] + "; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
 			"__Host-s.4=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 		}},
-		{"__Secure-", Cookie{Name: "__Secure-s", Domain: "example.com", MaxAge: 60, SameSite: http.SameSiteLaxMode, Secure: true}, []string{
+		{"__Secure-", Config{Name: "__Secure-s", Domain: "example.com", MaxAge: 60, SameSite: http.SameSiteLaxMode, Secure: true}, []string{
 			"__Secure-s=" + start + sealed[:3800] + "; Path=/; Domain=example.com; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
 			"__Secure-s.1=" + start + sealed[3800:] + "; Path=/; Domain=example.com; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
 			"__Secure-s.4=; Path=/; Domain=example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
@@ -204,7 +204,7 @@ func TestCookiePrefixes(t *testing.T) {
 			}
 			b := browser{"s": sealedAs("v"), "wos-session": sealedAs("w")} // other names
 			b.store(t, got)
-			if values, _ := tt.cookie.read(b.request()); !slices.Equal(values, []string{sealed}) {
+			if values, _ := tt.cookie.Read(b.request()); !slices.Equal(values, []string{sealed}) {
 				t.Errorf("read: got %.70q, want what was written", values)
 			}
 		})
@@ -215,13 +215,13 @@ func TestSetLines(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
-		cookie Cookie
+		cookie Config
 		want   string
 	}{
 		{"on a host", anHour, "wos-session=Fe26.2*1*x~2; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax"},
-		{"on a domain", Cookie{Name: "s", Domain: "example.com", MaxAge: 60, SameSite: http.SameSiteNoneMode, Secure: true},
+		{"on a domain", Config{Name: "s", Domain: "example.com", MaxAge: 60, SameSite: http.SameSiteNoneMode, Secure: true},
 			"s=Fe26.2*1*x~2; Path=/; Domain=example.com; Max-Age=60; HttpOnly; Secure; SameSite=None"},
-		{"on localhost", Cookie{Name: "wos-session", MaxAge: 60, SameSite: http.SameSiteLaxMode},
+		{"on localhost", Config{Name: "wos-session", MaxAge: 60, SameSite: http.SameSiteLaxMode},
 			"wos-session=Fe26.2*1*x~2; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"},
 	}
 	for _, tt := range tests {
@@ -304,7 +304,7 @@ func TestSetLinesRoundTrip(t *testing.T) {
 		if len(b) != 1+step.cookies {
 			t.Errorf("%s: got %d cookies, want %d", step.name, len(b)-1, step.cookies)
 		}
-		if got, _ := anHour.read(b.request()); !slices.Equal(got, []string{sealed}) {
+		if got, _ := anHour.Read(b.request()); !slices.Equal(got, []string{sealed}) {
 			t.Errorf("%s: got %d sessions, want the one that was written", step.name, len(got))
 		}
 	}
@@ -324,7 +324,7 @@ func TestSetLinesTooLarge(t *testing.T) {
 
 func TestExpireLines(t *testing.T) {
 	t.Parallel()
-	onDomain := Cookie{Name: "wos-session", Domain: "example.com", MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true}
+	onDomain := Config{Name: "wos-session", Domain: "example.com", MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true}
 	request := http.Header{"Cookie": {"wos-session.4=x; wos-session.9=x; other.1=x; wos-session.1=x", "wos-session=x; wos-session.1=y"}}
 	const expired = "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 	const expiredOnDomain = "=; Path=/; Domain=example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax"

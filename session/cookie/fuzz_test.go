@@ -1,4 +1,4 @@
-package session
+package cookie
 
 import (
 	"crypto/sha256"
@@ -21,7 +21,7 @@ func FuzzCookieRead(f *testing.F) {
 	f.Add("wos-session=k1.; wos-session.9=k1.9..; wos-session.7=k1.8.0123456789abcdef.")
 	f.Fuzz(func(t *testing.T, header string) {
 		request := http.Header{"Cookie": {header}}
-		values, present := anHour.read(request)
+		values, present := anHour.Read(request)
 		if len(values) > 64 || len(values) > 0 && !present {
 			t.Fatalf("got %d sessions, present %t", len(values), present)
 		}
@@ -77,7 +77,7 @@ func FuzzCookieChunks(f *testing.F) {
 		}
 		whole := len(lines) == len(all)
 		lines = append(lines, planted)
-		values, _ := anHour.read(http.Header{"Cookie": lines})
+		values, _ := anHour.Read(http.Header{"Cookie": lines})
 		name, plain, _ := strings.Cut(strings.TrimSpace(planted), "=")
 		plantedChunk := strings.HasPrefix(plain, "k1.")
 		for _, value := range values {

@@ -1,0 +1,63 @@
+package cookie
+
+import (
+	"net/http"
+	"strings"
+)
+
+// SetLines returns the Set-Cookie lines that give a browser a sealed session:
+// the session's own first, then those that expire chunks which the request
+// carried and the session no longer needs. ErrTooLarge where it doesn't fit.
+func (c Config) SetLines(sealed string, request http.Header) ([]string, error) {
+	values, err := c.split(sealed)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for i, value := range values {
+		lines = append(lines, c.line(c.chunkName(i), value, c.Domain, c.MaxAge))
+	}
+	for _, i := range c.carried(request) {
+		if i >= len(values) {
+			lines = append(lines, c.line(c.chunkName(i), "", c.Domain, -1))
+		}
+	}
+	return lines, nil
+}
+
+// ClearLines returns the Set-Cookie lines that take the session away: the
+// session's own first, then the chunks that the request carried.
+func (c Config) ClearLines(request http.Header) []string {
+	lines := []string{c.line(c.Name, "", c.Domain, -1)}
+	for _, i := range c.carried(request) {
+		if i > 0 {
+			lines = append(lines, c.line(c.chunkName(i), "", c.Domain, -1))
+		}
+	}
+	return lines
+}
+
+// ClearHostLines expires the cookie's variant without a domain, which a
+// browser keeps beside ours and may send first. None where ours has no domain.
+func (c Config) ClearHostLines(request http.Header) []string {
+	if c.Domain == "" {
+		return nil
+	}
+	c.Domain = ""
+	return c.ClearLines(request)
+}
+
+func (c Config) escape(value string) string {
+	if !c.EscapePlus {
+		return value
+	}
+	return strings.ReplaceAll(value, "+", "%2B")
+}
+
+func (c Config) line(name, value, domain string, maxAge int) string {
+	cookie := http.Cookie{
+		Name: name, Value: c.escape(value), Path: "/", Domain: domain, MaxAge: maxAge,
+		HttpOnly: true, Secure: c.Secure, SameSite: c.SameSite,
+	}
+	return cookie.String()
+}
