@@ -102,14 +102,14 @@ func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: flow: %w", err)
 	}
-	question := verify.Config{
+	checks := verify.Config{
 		Site: protected, Sessions: s.sessions, Cookie: s.sessions.Cookie,
 		Gateway: gateway(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
 		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
 		Metrics: counts.registry, Log: log,
 	}
-	s.access(&question, client, passwords[0])
-	s.verify = verify.New(question)
+	s.access(&checks, client, passwords[0])
+	s.verify = verify.New(checks)
 	return s, nil
 }
 
@@ -157,7 +157,6 @@ func headers(h config.IdentityHeaders) verify.IdentityHeaders {
 // of their own, the verify endpoints.
 func (s *Server) Handler() http.Handler {
 	r := chi.NewRouter()
-	r.Use(anyMethodAtVerify)
 	s.health(r)
 	s.flow.Routes(r)
 	if secret := s.config.WebhookSecret.Reveal(); secret != "" {
@@ -166,19 +165,17 @@ func (s *Server) Handler() http.Handler {
 			Observe: func(event, result string) { s.metrics.webhooks.WithLabelValues(event, result).Inc() },
 		})
 	}
-	if s.config.VerifyAddr.Network == "" {
-		s.verifyRoutes(r)
+	if s.config.VerifyAddr.Network != "" {
+		return r
 	}
-	return r
+	return s.withVerify(r)
 }
 
 // VerifyHandler serves the verify and health endpoints alone.
 func (s *Server) VerifyHandler() http.Handler {
 	r := chi.NewRouter()
-	r.Use(anyMethodAtVerify)
 	s.health(r)
-	s.verifyRoutes(r)
-	return r
+	return s.withVerify(r)
 }
 
 // AdminHandler serves the metrics and the health endpoints.
@@ -189,21 +186,27 @@ func (s *Server) AdminHandler() http.Handler {
 	return r
 }
 
-func (s *Server) verifyRoutes(r chi.Router) {
-	r.Get("/verify", s.verify.Bare)
-	r.Get("/verify/forward-auth", s.verify.ForwardAuth)
-	r.Get("/verify/auth-request", s.verify.AuthRequest)
-	r.Get("/verify/sign-in", s.verify.SignIn)
-}
-
-// anyMethodAtVerify routes every method at the verify endpoints, also those that
-// chi doesn't know: some gateways ask with the original request's method.
-func anyMethodAtVerify(next http.Handler) http.Handler {
+// withVerify answers the verify endpoints, and leaves everything else to next. They stand
+// in front of the router because gateways may ask with any method, also one that chi
+// doesn't know, and because every request of every application comes by here.
+func (s *Server) withVerify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; path == "/verify" || strings.HasPrefix(path, "/verify/") {
-			chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
+		path := r.URL.Path
+		if r.URL.RawPath != "" { // an escaped slash is none
+			path = r.URL.RawPath
 		}
-		next.ServeHTTP(w, r)
+		switch path {
+		case "/verify":
+			s.verify.Verify(w, r)
+		case "/verify/forward-auth":
+			s.verify.ForwardAuth(w, r)
+		case "/verify/auth-request":
+			s.verify.AuthRequest(w, r)
+		case "/verify/sign-in":
+			s.verify.SignIn(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
 	})
 }
 

@@ -19,10 +19,10 @@ type client struct {
 // document reports whether this is a navigation that can be sent elsewhere and back.
 func (c client) document() bool { return c.navigation && safe(c.method) }
 
-// carries reports whether a cookie on the answer to this request is worth it: never
+// canCarryCookie reports whether a cookie on the answer to this request is worth it: never
 // on a sub-resource, whose answer a shared cache may keep and hand to strangers, and
 // never on a WebSocket's handshake, which is CONNECT over HTTP/2 (RFC 8441).
-func (c client) carries() bool {
+func (c client) canCarryCookie() bool {
 	return !c.webSocket && (c.navigation || c.fetch || !safe(c.method))
 }
 

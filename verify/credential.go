@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,53 +21,51 @@ var (
 	errRepeated     = errors.New("several credentials of one kind")
 )
 
-// accepts reports whether the rule allows a kind of credential.
-func (q *question) accepts(kind policy.Credential) bool {
-	return slices.Contains(q.rule.Credentials, kind)
+// accepts reports whether a rule allows a kind of credential.
+func accepts(rule *policy.Rule, kind policy.Credential) bool {
+	return slices.Contains(rule.Credentials, kind)
 }
 
-// credential finds the first kind of the rule's list that the request brings. It
+// presented finds the first kind of the rule's list that the request presents. It
 // decides alone. The cookie is left to package session, also where there is none.
-func (h *Handler) credential(q *question) (value string, err error) {
-	q.kind = policy.Cookie
-	if len(q.rule.Credentials) == 1 && q.accepts(policy.Cookie) {
-		return "", nil
+func (h *Handler) presented(c *checkRequest, rule *policy.Rule) (kind policy.Credential, value string, err error) {
+	if len(rule.Credentials) == 1 && rule.Credentials[0] == policy.Cookie {
+		return policy.Cookie, "", nil
 	}
-	for _, q.kind = range q.rule.Credentials {
-		switch values := slices.Compact(h.brought(q)); len(values) {
-		case 0:
+	for _, kind := range rule.Credentials {
+		if kind == policy.Cookie {
+			if h.Cookie.Present(c.header) {
+				return kind, "", nil
+			}
 			continue
-		case 1:
-			return values[0], nil
 		}
-		return "", errRepeated
+		switch values := slices.Compact(values(c.header, rule, kind)); len(values) {
+		case 0:
+		case 1:
+			return kind, values[0], nil
+		default:
+			return kind, "", fmt.Errorf("%w (%s)", errRepeated, kind)
+		}
 	}
-	if q.kind = policy.Cookie; q.accepts(q.kind) {
-		return "", nil
+	if accepts(rule, policy.Cookie) {
+		return policy.Cookie, "", nil
 	}
-	q.kind = ""
-	return "", errNoCredential
+	return "", "", errNoCredential
 }
 
-// brought returns the credentials of q.kind that the request brings.
-func (h *Handler) brought(q *question) []string {
-	switch q.kind {
-	case policy.Bearer:
-		return q.bearer(func(token string) bool { return !isKey(token) || !q.accepts(policy.APIKey) })
-	case policy.APIKey:
-		return append(q.bearer(isKey), q.header["X-Api-Key"]...)
+// values returns the bearer tokens or the API keys that the request presents.
+func values(h http.Header, rule *policy.Rule, kind policy.Credential) []string {
+	if kind == policy.APIKey {
+		return append(bearer(h, isKey), h["X-Api-Key"]...)
 	}
-	if h.Cookie.Present(q.header) {
-		return []string{""}
-	}
-	return nil
+	return bearer(h, func(token string) bool { return !isKey(token) || !accepts(rule, policy.APIKey) })
 }
 
 // bearer returns the tokens of Authorization headers with that scheme (RFC 6750, 2.1)
 // for which the function is true. A token in a query or a form is never looked at.
-func (q *question) bearer(is func(token string) bool) []string {
+func bearer(h http.Header, is func(token string) bool) []string {
 	var tokens []string
-	for _, line := range q.header["Authorization"] {
+	for _, line := range h["Authorization"] {
 		scheme, token, _ := strings.Cut(line, " ")
 		if token = strings.TrimSpace(token); strings.EqualFold(scheme, "Bearer") && is(token) {
 			tokens = append(tokens, token)
@@ -77,32 +76,32 @@ func (q *question) bearer(is func(token string) bool) []string {
 
 func isKey(token string) bool { return strings.HasPrefix(token, "sk_") }
 
-// decideCredential judges a bearer token or an API key.
-func (h *Handler) decideCredential(ctx context.Context, q *question, value string) *decision {
+// judgeCredential decides by a bearer token or an API key.
+func (h *Handler) judgeCredential(ctx context.Context, c *checkRequest, rule *policy.Rule, kind policy.Credential, value string) *decision {
 	var id *identity.Identity
 	var err error
 	switch {
-	case q.kind == policy.Bearer:
+	case kind == policy.Bearer:
 		id, err = h.Sessions.VerifyBearer(ctx, value)
 	case h.APIKeys == nil:
 		err = apikey.ErrInvalid
 	default:
-		id, err = h.APIKeys.Verify(ctx, value, h.Peers.client(q.peer, q.header))
+		id, err = h.APIKeys.Verify(ctx, value, h.Peers.client(c.remoteAddr, c.header))
 	}
 	if err != nil {
-		return h.refuseCredential(q, err)
+		return refuseCredential(c, err)
 	}
-	if unmet := h.check(q, id); unmet != nil {
-		return h.forbidClient(q, id, *unmet)
+	if unmet := h.unmet(c, rule, id); unmet != nil {
+		return forbidClient(kind, id, *unmet)
 	}
-	if q.profile == signIn { // after a 401 of before: the client is to send the request again
+	if c.profile == signIn { // after a 401 of before: the client is to send the request again
 		return unavailable(errors.New("the credential is good by now"))
 	}
 	return &decision{status: http.StatusOK, identity: id}
 }
 
 // refuseCredential is the one place that turns a refused token or key into a status.
-func (h *Handler) refuseCredential(q *question, err error) *decision {
+func refuseCredential(c *checkRequest, err error) *decision {
 	var limited *apikey.LimitedError
 	switch {
 	case errors.Is(err, errNoCredential):
@@ -110,12 +109,12 @@ func (h *Handler) refuseCredential(q *question, err error) *decision {
 		d.challenge = challenge("", "")
 		return d
 	case errors.Is(err, errRepeated):
-		d := deny(badRequestStatus(q.profile), ReasonBadRequest, err.Error()+" ("+string(q.kind)+")")
+		d := deny(c.profile.badRequestStatus(), ReasonBadRequest, err.Error())
 		d.challenge = challenge("invalid_request", "send one credential")
 		return d
 	case errors.As(err, &limited):
 		d := deny(http.StatusTooManyRequests, ReasonRateLimited, err.Error())
-		if q.profile == authRequest { // nginx would make a 500 of it
+		if c.profile == authRequest { // nginx would make a 500 of it
 			d.status = http.StatusForbidden
 		}
 		d.retryAfter = limited.RetryAfter
@@ -130,10 +129,10 @@ func (h *Handler) refuseCredential(q *question, err error) *decision {
 
 // forbidClient answers a good token or key that isn't permitted (RFC 6750, 3.1; for a
 // sign-in that is too old RFC 9470, 3).
-func (h *Handler) forbidClient(q *question, id *identity.Identity, unmet policy.Unmet) *decision {
-	d := h.forbid(q, unmet)
+func forbidClient(kind policy.Credential, id *identity.Identity, unmet policy.Unmet) *decision {
+	d := forbid(unmet)
 	d.identity, d.challenge = id, challenge("insufficient_scope", "the policy requires more")
-	if unmet.Requirement == policy.MaxAuthAge && q.kind == policy.Bearer {
+	if unmet.Requirement == policy.MaxAuthAge && kind == policy.Bearer {
 		d.status, d.reason = http.StatusUnauthorized, ReasonAuthTooOld
 		d.challenge = challenge("insufficient_user_authentication", "a more recent sign-in is required") +
 			", max_age=" + strconv.FormatInt(int64(unmet.MaxAuthAge/time.Second), 10)

@@ -2,9 +2,11 @@ package verify
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
 	"net/http"
 	"time"
+
+	"github.com/maypok86/otter/v2"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/page"
@@ -12,33 +14,15 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
-// Reasons for a denial, as X-Auth-Reason tells them.
-const (
-	ReasonNoSession      = "no_session"      // no session cookie
-	ReasonBadSession     = "bad_session"     // a cookie that can't be used
-	ReasonSessionEnded   = "session_ended"   // signed out, revoked, refused by AuthKit
-	ReasonSuperseded     = "superseded"      // an old cookie, while a later one is in use
-	ReasonRenewCookie    = "renew_cookie"    // a good session whose new cookies only /verify/sign-in can send
-	ReasonStepRequired   = "step_required"   // AuthKit wants the user to do something first
-	ReasonAuthTooOld     = "auth_too_old"    // the rule wants a fresher sign-in
-	ReasonNoCredential   = "no_credential"   // neither token nor API key, where one is needed
-	ReasonBadCredential  = "bad_credential"  // a bearer token or an API key that is refused
-	ReasonRateLimited    = "rate_limited"    // too many unknown API keys from this client
-	ReasonForbidden      = "forbidden"       // the policy says no
-	ReasonWrongHost      = "wrong_host"      // not a protected host
-	ReasonBadRequest     = "bad_request"     // the gateway's question can't be used
-	ReasonUntrustedProxy = "untrusted_proxy" // the peer is not a trusted gateway
-	ReasonMisconfigured  = "misconfigured"   // a mistake of the operator's, see the log
-	ReasonUnavailable    = "unavailable"     // nobody can tell now
-)
-
-// decision is what becomes of a question, before it is written for a gateway.
+// decision is what becomes of a request, before it is written for a gateway.
 type decision struct {
 	status      int
 	reason      string             // empty when allowed
 	detail      string             // for the log
 	requirement string             // of the rule or the verify URL's query, that isn't met
-	open        bool               // the client may read detail too
+	explain     bool               // the client may read detail too
+	rule        *policy.Rule       // that decided; nil where none did
+	credential  policy.Credential  // that the request presents; empty where none was looked for
 	identity    *identity.Identity // nil: nobody's
 	location    string             // for 303
 	loginURL    string             // where to sign in
@@ -50,100 +34,201 @@ type decision struct {
 	note        string             // something the operator should know although it is allowed
 }
 
-func deny(status int, reason, detail string) *decision {
-	return &decision{status: status, reason: reason, detail: detail}
+// decide judges an admitted request.
+func (h *Handler) decide(ctx context.Context, c *checkRequest) *decision {
+	rule, d := h.route(c)
+	if d == nil {
+		d = h.judge(ctx, c, rule)
+	}
+	d.rule = rule
+	return d
 }
 
-// decide judges an admitted question.
-func (h *Handler) decide(ctx context.Context, q *question) *decision {
-	if q.profile != bare {
-		if d := h.route(q); d != nil {
-			return d
+// route finds the rule that decides, and answers what needs no credential. A nil
+// decision: go on.
+func (h *Handler) route(c *checkRequest) (*policy.Rule, *decision) {
+	if c.profile == sessionOnly {
+		return h.Policy().Default(), nil
+	}
+	o := &c.original
+	if o.host.Name == h.Site.FlowHost().Name && h.isVerifyEndpoint(o.path) {
+		return nil, deny(http.StatusForbidden, ReasonMisconfigured,
+			"the gateway asks about its own question: its verify address goes through the protected site")
+	}
+	if h.Site.IsFlowEndpoint(o.host, o.path) {
+		if c.firstContact {
+			return nil, setGateway("the flow's own endpoints can't be let through")
 		}
+		return nil, &decision{status: http.StatusOK}
 	}
-	if q.rule.Access == policy.Public && q.require.None() && q.profile != signIn && !q.firstContact {
-		return h.public(ctx, q)
+	if !h.Site.Protects(o.host.Name) {
+		return nil, deny(http.StatusForbidden, ReasonWrongHost, h.wrongHost(o.host.Name))
 	}
-	value, err := h.credential(q)
+	announced := preflight(c)
+	match := h.Policy().Match(policy.Request{Method: o.method, Host: o.host.Name, Path: o.path, Preflight: announced})
+	if match.Err != nil {
+		return nil, deny(c.profile.badRequestStatus(), ReasonBadRequest, match.Err.Error())
+	}
+	switch {
+	case match.Rule.Access == policy.Nobody:
+		return match.Rule, forbid(policy.Unmet{Requirement: "nobody"})
+	case c.firstContact:
+	case match.Preflight, h.AllowPreflight && announced != "" && !match.Unsure:
+		return match.Rule, &decision{status: http.StatusOK}
+	}
+	return match.Rule, nil
+}
+
+// preflight returns the method that a CORS preflight announces (Fetch, section
+// 4.8), and nothing for any other request.
+func preflight(c *checkRequest) string {
+	if c.original.method != http.MethodOptions || first(c.header, "Origin") == "" {
+		return ""
+	}
+	return first(c.header, "Access-Control-Request-Method")
+}
+
+// judge decides by the credential that the request presents.
+func (h *Handler) judge(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
+	if rule.Access == policy.Public && c.require.None() && c.profile != signIn && !c.firstContact {
+		return h.public(ctx, c)
+	}
+	kind, value, err := h.presented(c, rule)
+	var d *decision
 	switch {
 	case err != nil:
-		return h.refuseCredential(q, err)
-	case q.kind != policy.Cookie:
-		return h.decideCredential(ctx, q, value)
+		d = refuseCredential(c, err)
+	case kind == policy.Cookie:
+		d = h.judgeSession(ctx, c, rule)
+	default:
+		d = h.judgeCredential(ctx, c, rule, kind, value)
 	}
-	v, err := h.Sessions.Verify(ctx, q.header, q.client.carries())
-	if err != nil {
-		return h.refuse(q, err)
-	}
-	if unmet := h.check(q, &v.Identity); unmet != nil {
-		return h.forbidUser(ctx, q, &v.Identity, *unmet)
-	}
-	return h.allow(q, v)
+	d.credential = kind
+	return d
 }
 
 // public lets everybody in, and says who it is where a session is good as it stands.
-func (h *Handler) public(ctx context.Context, q *question) *decision {
+func (h *Handler) public(ctx context.Context, c *checkRequest) *decision {
 	d := &decision{status: http.StatusOK}
-	if !h.Cookie.Present(q.header) {
+	if !h.Cookie.Present(c.header) {
 		return d
 	}
-	if v, ok := h.Sessions.Peek(ctx, q.header); ok {
+	if v, ok := h.Sessions.Peek(ctx, c.header); ok {
 		d.identity = &v.Identity
 	}
 	return d
 }
 
-// check returns the first requirement of the rule and of the verify URL's query that
+func (h *Handler) judgeSession(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
+	v, err := h.Sessions.Verify(ctx, c.header, c.client.canCarryCookie())
+	if err != nil {
+		return h.refuse(c, rule, err)
+	}
+	if unmet := h.unmet(c, rule, &v.Identity); unmet != nil {
+		return h.forbidUser(ctx, c, rule, &v.Identity, *unmet)
+	}
+	return h.allow(c, v)
+}
+
+// unmet returns the first requirement of the rule and of the verify URL's query that
 // an identity doesn't meet. That of the sign-in's age comes last: a fresh one would
 // mend nothing else.
-func (h *Handler) check(q *question, id *identity.Identity) *policy.Unmet {
-	if q.rule.Require.None() && q.require.None() {
+func (h *Handler) unmet(c *checkRequest, rule *policy.Rule, id *identity.Identity) *policy.Unmet {
+	if rule.Require.None() && c.require.None() {
 		return nil
 	}
 	now := h.Now()
-	unmet := q.rule.Require.Check(id, now)
+	unmet := rule.Require.Check(id, now)
 	if unmet == nil || unmet.Requirement == policy.MaxAuthAge {
-		if also := q.require.Check(id, now); also != nil {
+		if also := c.require.Check(id, now); also != nil {
 			return also
 		}
 	}
 	return unmet
 }
 
-// refuse answers a request without a usable session. It is the one place that
-// turns session errors into statuses.
-func (h *Handler) refuse(q *question, err error) *decision {
-	var step *session.StepRequired
-	switch {
-	case errors.Is(err, session.ErrNone):
-		return h.askSignIn(q, ReasonNoSession, err.Error(), signInOptions{})
-	case errors.Is(err, session.ErrBad):
-		return h.askSignIn(q, ReasonBadSession, err.Error(), signInOptions{})
-	case errors.Is(err, session.ErrSuperseded):
-		return h.askSignIn(q, ReasonSuperseded, err.Error(), signInOptions{})
-	case errors.As(err, &step):
-		return h.askSignIn(q, ReasonStepRequired, err.Error(), signInOptions{organizationID: step.OrganizationID})
-	case errors.Is(err, session.ErrEnded):
-		d := h.askSignIn(q, ReasonSessionEnded, err.Error(), signInOptions{})
-		if q.client.navigation {
-			d.cookies = h.Cookie.ClearLines(q.header)
-		}
-		return d
-	case errors.Is(err, session.ErrMisconfigured):
-		return deny(http.StatusForbidden, ReasonMisconfigured, err.Error()+"; compare WORKOS_ISSUER with the token's iss")
+// allow answers a good session: 200, or the same URL again with the current cookie.
+// nginx can't redirect here: there a document whose session needs several cookies
+// gets a 401, for which nginx asks /verify/sign-in, which sends them.
+func (h *Handler) allow(c *checkRequest, v *session.Verified) *decision {
+	if c.profile == signIn {
+		return h.returnFromSignIn(c, v)
 	}
-	d := unavailable(err)
-	d.loginURL = h.loginURL(q, signInOptions{})
+	d := &decision{status: http.StatusOK, identity: &v.Identity}
+	if v.Current == "" || !c.client.canCarryCookie() {
+		return d
+	}
+	lines, err := h.Cookie.SetLines(v.Current, c.header)
+	if err != nil {
+		d.note = err.Error()
+		return d
+	}
+	several := c.profile != forwardAuth && len(lines) > 1 // nginx passes one line of a 200
+	if !several {
+		d.cookies = lines
+	}
+	switch {
+	case !c.client.document(), c.profile == sessionOnly, c.profile == authRequest && !several: // no way round
+	case !h.renew(renewal{cookie: v.Sent}, 1):
+		d.notStored, d.note = true, "cookie_not_stored: the browser still sends an old session cookie"
+	case c.profile == authRequest:
+		d.status, d.reason, d.detail = http.StatusUnauthorized, ReasonRenewCookie, "the session is good; its new cookies are sent by /verify/sign-in"
+		d.loginURL = h.loginURL(c, signInOptions{})
+	default:
+		d.status, d.location = http.StatusSeeOther, c.original.url()
+	}
 	return d
 }
 
-// unavailable is the answer while nobody can tell.
-func unavailable(err error) *decision {
-	d := deny(http.StatusServiceUnavailable, ReasonUnavailable, err.Error())
-	d.retryAfter = time.Second
-	var outage *session.Outage
-	if errors.As(err, &outage) {
-		d.retryAfter = max(outage.RetryAfter, d.retryAfter)
+// returnFromSignIn sends a browser that nginx has refused, but that has a good session by
+// now or still has one, to the URL that it wanted, with every cookie line.
+func (h *Handler) returnFromSignIn(c *checkRequest, v *session.Verified) *decision {
+	d := &decision{status: http.StatusSeeOther, location: c.original.url()}
+	if v.Current != "" {
+		lines, err := h.Cookie.SetLines(v.Current, c.header)
+		if err != nil {
+			return deny(http.StatusForbidden, ReasonMisconfigured, err.Error())
+		}
+		d.cookies = lines
+	}
+	switch {
+	case !h.renew(renewal{cookie: v.Sent, session: v.Identity.SessionID, url: sha256.Sum256([]byte(d.location))}, 2):
+		return deny(http.StatusForbidden, ReasonMisconfigured,
+			"the session is good here and was refused at auth_request: does its location pass the Cookie header on?")
+	case safe(c.client.method):
+	case c.client.navigation:
+		if referer, ok := h.Site.ReturnURL(first(c.header, "Referer")); ok {
+			d.location = referer
+		}
+	default: // the body is gone, only the script can send it again
+		d = deny(http.StatusUnauthorized, ReasonNoSession, "the session is good by now, and the request's body is gone")
+		d.loginURL = h.loginURL(c, signInOptions{})
 	}
 	return d
+}
+
+// renewal is a redirect that was to bring a browser its current cookie, or the 401
+// that leads to one.
+type renewal struct {
+	cookie  [32]byte
+	session string
+	url     [32]byte // hashed: whoever is signed in chooses its length
+}
+
+type renewed struct {
+	count int
+	since time.Time
+}
+
+// renew reports whether one more of them is allowed: so many in 60 s.
+func (h *Handler) renew(key renewal, limit int) bool {
+	now := h.Now()
+	state, _ := h.renewals.Compute(key, func(old renewed, found bool) (renewed, otter.ComputeOp) {
+		if !found || now.Sub(old.since) >= time.Minute {
+			return renewed{count: 1, since: now}, otter.WriteOp
+		}
+		old.count++
+		return old, otter.WriteOp
+	})
+	return state.count <= limit
 }

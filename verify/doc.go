@@ -1,12 +1,14 @@
 // Package verify answers the question that a gateway asks about every request:
 // may it pass, and who is it from?
 //
-//	peer trusted? -> original request (original.go)
-//	              -> protected host, flow endpoint, the policy's rule, preflight (route.go)
-//	              -> credential: session, bearer token or API key (decide.go, credential.go)
-//	              -> the rule's requirements, and the verify URL's (forbid.go)
-//	              -> decision: status, reason, identity, cookies (decide.go, renew.go)
-//	              -> written for the gateway's profile (respond.go)
+//	peer trusted? (gateway.go) -> original request (original.go), what kind it is (client.go)
+//	              -> protected host, flow endpoint, the policy's rule, preflight (decide.go)
+//	              -> credential: session, bearer token or API key (credential.go)
+//	              -> the rule's requirements, and the verify URL's (decide.go)
+//	              -> decision: status, reason, identity, cookies (decide.go, denial.go)
+//	              -> counted and logged (log.go), written (handler.go, identity.go, page.go)
+//
+// Each step returns what it finds; handler.go has them in a row.
 //
 //	profile       endpoint               denies with
 //	forward-auth  /verify/forward-auth   303, 401, 403, 400, 429, 503

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -13,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/page"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
@@ -31,17 +34,7 @@ type APIKeys interface {
 	Verify(ctx context.Context, key string, client netip.Addr) (*identity.Identity, error)
 }
 
-// Gateway is the profile that bare /verify speaks.
-type Gateway int
-
-// The zero Gateway is for the first contact: only a session allows anything.
-const (
-	FirstContact Gateway = iota
-	ForwardAuth          // Traefik, Caddy, HAProxy
-	AuthRequest          // nginx, ingress-nginx
-)
-
-// Config is what a Handler works with. What isn't said to be required may be zero.
+// Config is what a Handler works with. A field that isn't said to be required may be zero.
 type Config struct {
 	Site     *site.Site    // required
 	Sessions Sessions      // required
@@ -89,125 +82,152 @@ func New(c Config) *Handler {
 	return h
 }
 
-// profile is the way in which one endpoint is asked and answers.
-type profile int
-
-const (
-	forwardAuth profile = iota
-	authRequest
-	signIn
-	bare // nothing but a session: /verify without GATEWAY and without headers
-)
-
-// question is one request to a verify endpoint.
-type question struct {
-	profile      profile
-	firstContact bool // GATEWAY is not set: nothing but a session allows
-	header       http.Header
-	peer         string   // address and port
-	original     original // empty for bare
-	client       client
-	scheme       string              // of the original request's URL, the site's; empty for bare
-	require      policy.Requirements // of the verify URL's query
-	rule         *policy.Rule        // that decides; nil until it is known
-	kind         policy.Credential   // that the request brings; empty until it is known
-}
-
-// page reports whether the answer is a page that a person reads.
-func (q *question) page() bool {
-	return q.client.navigation && (q.profile == forwardAuth || q.profile == signIn)
-}
-
-// url is what the browser asked for, byte for byte but for the host's spelling.
-func (q *question) url() string { return q.scheme + "://" + q.original.host.String() + q.original.uri }
-
-// Bare answers /verify with the profile of the configured gateway.
-func (h *Handler) Bare(w http.ResponseWriter, r *http.Request) {
-	q := question{header: r.Header}
-	switch h.Gateway {
-	case ForwardAuth:
-		q.profile = forwardAuth
-	case AuthRequest:
-		q.profile = authRequest
+// Verify answers /verify with the profile of the configured gateway.
+func (h *Handler) Verify(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case h.Gateway == ForwardAuth:
+		h.answer(w, r, forwardAuth, false)
+	case h.Gateway == AuthRequest:
+		h.answer(w, r, authRequest, false)
+	case hasAny(r.Header, forwardHeaders[:]):
+		h.answer(w, r, forwardAuth, true)
 	default:
-		q.firstContact = true
-		if q.profile = bare; hasAny(r.Header, forwardHeaders) {
-			q.profile = forwardAuth
-		}
+		h.answer(w, r, sessionOnly, true)
 	}
-	h.answer(w, r, q)
 }
 
 // ForwardAuth answers /verify/forward-auth.
 func (h *Handler) ForwardAuth(w http.ResponseWriter, r *http.Request) {
-	h.answer(w, r, question{profile: forwardAuth, header: r.Header})
+	h.answer(w, r, forwardAuth, false)
 }
 
 // AuthRequest answers /verify/auth-request.
 func (h *Handler) AuthRequest(w http.ResponseWriter, r *http.Request) {
-	h.answer(w, r, question{profile: authRequest, header: r.Header})
+	h.answer(w, r, authRequest, false)
 }
 
 // SignIn answers /verify/sign-in, to which nginx sends a browser that
 // /verify/auth-request has refused with 401.
 func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
-	h.answer(w, r, question{profile: signIn, header: r.Header})
+	h.answer(w, r, signIn, false)
 }
 
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, q question) {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p profile, firstContact bool) {
 	id := rand.Text()
-	q.peer = r.RemoteAddr
-	d := h.admit(r, &q)
+	c, d := h.admit(r, p, firstContact)
 	if d == nil {
-		d = h.decide(r.Context(), &q)
+		d = h.decide(r.Context(), &c)
 	}
 	h.metrics.count(d)
-	h.log(&q, d, id)
-	h.write(w, &q, d, id)
+	h.log(&c, d, id)
+	h.write(w, &c, d, id)
 }
 
-// admit refuses what isn't a question of a trusted gateway, and reads the
-// original request. nil: go on.
-func (h *Handler) admit(r *http.Request, q *question) *decision {
+// checkRequest is one request to a verify endpoint: what is asked about, and how.
+type checkRequest struct {
+	profile      profile
+	firstContact bool // GATEWAY is not set: nothing but a session allows
+	header       http.Header
+	remoteAddr   string   // the gateway's address and port
+	original     original // empty for sessionOnly
+	client       client
+	require      policy.Requirements // of the verify URL's query
+}
+
+// admit refuses a request that isn't a trusted gateway's, and reads what it asks about.
+// A nil decision: go on.
+func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkRequest, *decision) {
+	unread := checkRequest{profile: p, header: r.Header}
 	if !h.Peers.trusts(r.RemoteAddr) {
-		return deny(http.StatusForbidden, ReasonUntrustedProxy,
+		return unread, deny(http.StatusForbidden, ReasonUntrustedProxy,
 			fmt.Sprintf("peer %s is not in TRUSTED_PROXIES", r.RemoteAddr))
 	}
-	var err error
-	switch q.profile {
-	case forwardAuth:
-		q.original, err = readForwarded(r.Header, h.Site.Scheme())
-	case authRequest, signIn:
-		q.original, err = readOriginal(r.Header, h.Site.Scheme())
-	case bare:
-		q.client, q.rule = classify(r.Header, r.Method), h.Policy().Default()
-		return h.requirements(q, r.URL.RawQuery)
-	}
+	o, err := p.read(r.Header, h.Site.Scheme())
 	if err != nil {
-		return deny(badRequestStatus(q.profile), ReasonBadRequest, err.Error())
+		return unread, deny(p.badRequestStatus(), ReasonBadRequest, err.Error())
 	}
-	q.client = classify(r.Header, q.original.method)
-	q.scheme = h.Site.Scheme()
-	return h.requirements(q, r.URL.RawQuery)
+	method := o.method
+	if p == sessionOnly {
+		method = r.Method
+	}
+	require, d := h.requirements(firstContact, r.URL.RawQuery)
+	return checkRequest{
+		profile: p, firstContact: firstContact, header: r.Header, remoteAddr: r.RemoteAddr,
+		original: o, client: classify(r.Header, method), require: require,
+	}, d
 }
 
-// requirements reads those of the verify URL's query. nil: go on.
-func (h *Handler) requirements(q *question, rawQuery string) *decision {
-	if q.firstContact && (h.hasPolicy || rawQuery != "") {
-		return setGateway("no policy and no requirement is applied here")
+// requirements reads those of the verify URL's query. A nil decision: go on.
+func (h *Handler) requirements(firstContact bool, rawQuery string) (policy.Requirements, *decision) {
+	if firstContact && (h.hasPolicy || rawQuery != "") {
+		return policy.Requirements{}, setGateway("no policy and no requirement is applied here")
 	}
-	var err error
-	if q.require, err = policy.ParseQuery(rawQuery); err != nil {
-		return deny(http.StatusForbidden, ReasonBadRequest, err.Error())
+	require, err := policy.ParseQuery(rawQuery)
+	if err != nil {
+		return require, deny(http.StatusForbidden, ReasonBadRequest, err.Error())
 	}
-	return nil
+	return require, nil
 }
 
-// badRequestStatus is 403 where nginx would turn a 400 into a 500. It is never
-// 401: a gateway that is set up wrongly must not become a sign-in loop.
-func badRequestStatus(p profile) int {
-	if p == authRequest {
-		return http.StatusForbidden
+// write renders a decision. Everything has been decided before.
+func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id string) {
+	header := w.Header()
+	header["X-Request-Id"] = []string{id}
+	if len(d.cookies) > 0 {
+		header["Set-Cookie"] = d.cookies
 	}
-	return http.StatusBadRequest
+	if d.status == http.StatusOK {
+		header["Cache-Control"] = noStore
+		header["Vary"] = varyCookie
+		h.Headers.set(header, d.identity)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	h.writeReason(header, c, d)
+	switch {
+	case d.status == http.StatusSeeOther:
+		page.Secure(header)
+		header.Set("Location", d.location)
+		w.WriteHeader(http.StatusSeeOther)
+	case c.client.navigation && c.profile.reachesBrowser():
+		h.page(d, id).HTML(w)
+	default:
+		h.page(d, id).JSON(w)
+	}
+}
+
+var (
+	noStore    = []string{"private, no-store"}
+	varyCookie = []string{"Cookie"}
+)
+
+// writeReason sets the headers that tell a program why it is denied, and the way on.
+func (h *Handler) writeReason(header http.Header, c *checkRequest, d *decision) {
+	if d.reason != "" {
+		header.Set("X-Auth-Reason", d.reason)
+	}
+	if d.loginURL != "" && d.status == http.StatusUnauthorized {
+		header.Set("X-Auth-Login-URL", d.loginURL)
+		if c.client.htmx {
+			header.Set("HX-Redirect", d.loginURL)
+		}
+	}
+	if d.challenge != "" {
+		header.Set("WWW-Authenticate", d.challenge)
+	}
+	if d.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(d.retryAfter.Seconds()))))
+	}
+	h.allowOrigin(header, first(c.header, "Origin"))
+}
+
+// allowOrigin lets a script of a protected origin read a denial.
+func (h *Handler) allowOrigin(header http.Header, origin string) {
+	if origin == "" || !h.Site.ProtectsOrigin(origin) {
+		return
+	}
+	header.Set("Access-Control-Allow-Origin", origin)
+	header.Set("Access-Control-Allow-Credentials", "true")
+	header.Set("Access-Control-Expose-Headers", "X-Auth-Reason, X-Auth-Login-URL, X-Request-Id")
+	header.Add("Vary", "Origin")
 }

@@ -10,16 +10,20 @@ import (
 // original is the request that the gateway asks about. uri is raw, path and query
 // as the client sent them, and begins with one slash.
 type original struct {
+	scheme string // the site's, whatever the gateway says
 	method string
 	host   site.Host
 	uri    string
+	path   string // the URI's, raw
 }
 
-// path is the raw path.
-func (o original) path() string {
-	path, _, _ := strings.Cut(o.uri, "?")
-	return path
-}
+// url is what the browser asked for, byte for byte but for the host's spelling.
+func (o original) url() string { return o.scheme + "://" + o.host.String() + o.uri }
+
+// header is one of a profile's headers, or a part of one.
+type header struct{ name, value string }
+
+func (h header) error(problem string) error { return &headerError{header: h.name, problem: problem} }
 
 // headerError is the error for a header of the profile that can't be used.
 type headerError struct{ header, problem, hint string }
@@ -33,8 +37,8 @@ func (e *headerError) Error() string {
 
 // The headers of each profile, in the order in which they are looked at.
 var (
-	forwardHeaders  = []string{"X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"}
-	originalHeaders = []string{"X-Original-Method", "X-Original-Url"}
+	forwardHeaders  = [...]string{"X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"}
+	originalHeaders = [...]string{"X-Original-Method", "X-Original-Url"}
 )
 
 // What seems to be meant where one profile's headers stand alone at another's endpoint.
@@ -43,67 +47,70 @@ const (
 	meansOriginal = "the request has X-Original-… headers, which /verify/auth-request reads (GATEWAY=nginx or ingress-nginx)"
 )
 
+// read returns the original request as the profile's headers tell it. scheme is the site's.
+func (p profile) read(h http.Header, scheme string) (original, error) {
+	switch p {
+	case sessionOnly:
+		return original{}, nil
+	case forwardAuth:
+		return readForwarded(h, scheme)
+	}
+	return readOriginal(h, scheme)
+}
+
 // readForwarded reads the headers that Traefik, Caddy and HAProxy send.
 // X-Forwarded-Proto must be there, but decides nothing.
 func readForwarded(h http.Header, scheme string) (original, error) {
-	method, err := single(h, forwardHeaders, 0)
-	if err != nil {
-		return original{}, err
+	var headers [len(forwardHeaders)]header
+	for i := range headers {
+		var err error
+		if headers[i], err = single(h, forwardHeaders[:], i); err != nil {
+			return original{}, err
+		}
 	}
-	proto, err := single(h, forwardHeaders, 1)
-	if err != nil {
-		return original{}, err
+	method, proto, host, uri := headers[0], headers[1], headers[2], headers[3]
+	if !validScheme(proto.value) {
+		return original{}, proto.error("is not http or https")
 	}
-	host, err := single(h, forwardHeaders, 2)
-	if err != nil {
-		return original{}, err
-	}
-	uri, err := single(h, forwardHeaders, 3)
-	if err != nil {
-		return original{}, err
-	}
-	if !validScheme(proto) {
-		return original{}, &headerError{header: forwardHeaders[1], problem: "is not http or https"}
-	}
-	return makeOriginal(forwardHeaders[0], method, forwardHeaders[2], host, forwardHeaders[3], uri, scheme)
+	return parseOriginal(scheme, method, host, uri)
 }
 
 // readOriginal reads the headers that nginx's configuration sends.
 func readOriginal(h http.Header, scheme string) (original, error) {
-	method, err := single(h, originalHeaders, 0)
+	method, err := single(h, originalHeaders[:], 0)
 	if err != nil {
 		return original{}, err
 	}
-	url, err := single(h, originalHeaders, 1)
+	url, err := single(h, originalHeaders[:], 1)
 	if err != nil {
 		return original{}, err
 	}
-	proto, rest, ok := strings.Cut(url, "://")
+	proto, rest, ok := strings.Cut(url.value, "://")
 	slash := strings.IndexByte(rest, '/')
 	if !ok || !validScheme(proto) || slash < 0 {
-		return original{}, &headerError{header: originalHeaders[1], problem: "is not an absolute http or https URL"}
+		return original{}, url.error("is not an absolute http or https URL")
 	}
-	return makeOriginal(originalHeaders[0], method, originalHeaders[1], rest[:slash], originalHeaders[1], rest[slash:], scheme)
+	return parseOriginal(scheme, method, header{url.name, rest[:slash]}, header{url.name, rest[slash:]})
 }
 
 // single returns a header that must be there exactly once. Another profile's
 // headers are never read, but say what seems to be meant.
-func single(h http.Header, names []string, i int) (string, error) {
+func single(h http.Header, names []string, i int) (header, error) {
 	switch values := h[names[i]]; {
 	case len(values) == 1 && values[0] != "":
-		return values[0], nil
+		return header{names[i], values[0]}, nil
 	case len(values) > 1:
-		return "", &headerError{header: names[i], problem: "came more than once"}
+		return header{}, &headerError{header: names[i], problem: "came more than once"}
 	}
 	e := &headerError{header: names[i], problem: "is missing"}
-	switch forward, original := hasAny(h, forwardHeaders), hasAny(h, originalHeaders); {
+	switch forward, original := hasAny(h, forwardHeaders[:]), hasAny(h, originalHeaders[:]); {
 	case hasAny(h, names):
 	case forward:
 		e.hint = meansForward
 	case original:
 		e.hint = meansOriginal
 	}
-	return "", e
+	return header{}, e
 }
 
 // hasAny reports whether the request has one of the headers.
@@ -116,25 +123,25 @@ func hasAny(h http.Header, names []string) bool {
 	return false
 }
 
-func makeOriginal(methodHeader, method, hostHeader, host, uriHeader, uri, scheme string) (original, error) {
-	if !validMethod(method) {
-		return original{}, &headerError{header: methodHeader, problem: "is not a method"}
+func parseOriginal(scheme string, method, host, uri header) (original, error) {
+	if !validMethod(method.value) {
+		return original{}, method.error("is not a method")
 	}
-	canonical, err := site.ParseHost(host, scheme)
-	if err != nil || !visible(host) {
-		return original{}, &headerError{header: hostHeader, problem: "holds no host"}
+	canonical, err := site.ParseHost(host.value, scheme)
+	if err != nil || !visible(host.value) {
+		return original{}, host.error("holds no host")
 	}
-	if uri[0] != '/' || strings.HasPrefix(uri, "//") {
-		return original{}, &headerError{header: uriHeader, problem: "does not begin with one slash"}
+	if uri.value[0] != '/' || strings.HasPrefix(uri.value, "//") {
+		return original{}, uri.error("does not begin with one slash")
 	}
-	if !visible(uri) {
-		return original{}, &headerError{header: uriHeader, problem: "holds a byte outside 0x21-0x7E"}
+	if !visible(uri.value) {
+		return original{}, uri.error("holds a byte outside 0x21-0x7E")
 	}
-	o := original{method: method, host: canonical, uri: uri}
-	if !validEscapes(o.path()) {
-		return original{}, &headerError{header: uriHeader, problem: "holds a bad percent escape in its path"}
+	path, _, _ := strings.Cut(uri.value, "?")
+	if !validEscapes(path) {
+		return original{}, uri.error("holds a bad percent escape in its path")
 	}
-	return o, nil
+	return original{scheme: scheme, method: method.value, host: canonical, uri: uri.value, path: path}, nil
 }
 
 // validScheme also allows what gateways write for WebSockets.

@@ -130,7 +130,7 @@ func (s *stage) ask(method, endpoint string, header http.Header) *httptest.Respo
 	w := httptest.NewRecorder()
 	switch q.URL.Path {
 	case "/verify":
-		s.handler.Bare(w, q)
+		s.handler.Verify(w, q)
 	case "/verify/forward-auth":
 		s.handler.ForwardAuth(w, q)
 	case "/verify/auth-request":

@@ -1,0 +1,133 @@
+package verify
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// Gateway is the profile that bare /verify speaks.
+type Gateway int
+
+// The zero Gateway is for the first contact: only a session allows anything.
+const (
+	FirstContact Gateway = iota
+	ForwardAuth          // Traefik, Caddy, HAProxy
+	AuthRequest          // nginx, ingress-nginx
+)
+
+// profile is the way in which one endpoint is asked and answers.
+type profile int
+
+const (
+	forwardAuth profile = iota
+	authRequest
+	signIn
+	sessionOnly // /verify without GATEWAY and without headers
+)
+
+// reachesBrowser reports whether a denial gets to the browser as it is.
+func (p profile) reachesBrowser() bool { return p == forwardAuth || p == signIn }
+
+// badRequestStatus is 403 where nginx would turn a 400 into a 500. It is never
+// 401: a gateway that is set up wrongly must not become a sign-in loop.
+func (p profile) badRequestStatus() int {
+	if p == authRequest {
+		return http.StatusForbidden
+	}
+	return http.StatusBadRequest
+}
+
+// Peers are the gateways that are answered.
+type Peers struct {
+	Prefixes []netip.Prefix
+	Unix     bool // peers on a unix socket
+}
+
+// trusts reports whether http.Request.RemoteAddr is one of the peers.
+func (p Peers) trusts(remoteAddr string) bool {
+	address, err := netip.ParseAddrPort(remoteAddr)
+	if err != nil {
+		return p.Unix && (remoteAddr == "" || remoteAddr == "@" || remoteAddr[0] == '/')
+	}
+	return p.contains(address.Addr().Unmap().WithZone(""))
+}
+
+func (p Peers) contains(ip netip.Addr) bool {
+	for _, prefix := range p.Prefixes {
+		if prefix.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// client is the address that a request comes from, for limits alone: the right-most
+// of X-Forwarded-For that isn't one of the peers. A client can write everything to the
+// left of it. Without one it is the peer's own; zero for a unix socket's.
+func (p Peers) client(remoteAddr string, h http.Header) netip.Addr {
+	var last netip.Addr
+	if peer, err := netip.ParseAddrPort(remoteAddr); err == nil {
+		last = peer.Addr().Unmap().WithZone("")
+	}
+	entries := strings.Split(strings.Join(h["X-Forwarded-For"], ","), ",")
+	for i := len(entries) - 1; i >= 0; i-- {
+		address, ok := parseAddress(strings.TrimSpace(entries[i]))
+		if !ok {
+			return last
+		}
+		last = address.Unmap().WithZone("")
+		if !p.contains(last) {
+			return last
+		}
+	}
+	return last
+}
+
+// parseAddress reads an address, which some proxies write with its port.
+func parseAddress(entry string) (netip.Addr, bool) {
+	if withPort, err := netip.ParseAddrPort(entry); err == nil {
+		return withPort.Addr(), true
+	}
+	address, err := netip.ParseAddr(strings.Trim(entry, "[]"))
+	return address, err == nil
+}
+
+// isVerifyEndpoint reports whether a path on the flow's host is a verify endpoint: then
+// the gateway asks about its own subrequest. Bare /verify may be the app's own, unless
+// the flow has the host to itself.
+func (h *Handler) isVerifyEndpoint(path string) bool {
+	rest, ok := strings.CutPrefix(path, "/verify")
+	switch {
+	case !ok:
+		return false
+	case rest == "":
+		return h.Site.Prefix() == "/"
+	}
+	return rest == "/forward-auth" || rest == "/auth-request" || rest == "/sign-in"
+}
+
+// setGateway denies at /verify what only a named gateway may be told.
+func setGateway(limit string) *decision {
+	d := deny(http.StatusForbidden, ReasonMisconfigured, "set GATEWAY: until then "+limit)
+	d.explain = true
+	return d
+}
+
+// wrongHost says which host isn't protected, and which cookie domain would cover it.
+func (h *Handler) wrongHost(name string) string {
+	if h.Site.Reaches(name) {
+		return "host " + name + " is not protected: no rule of the policy names it"
+	}
+	detail := "host " + name + " is not protected; protected: " + h.Site.Protected()
+	flow, err := publicsuffix.EffectiveTLDPlusOne(h.Site.FlowHost().Name)
+	if err != nil {
+		return detail
+	}
+	if asked, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil && asked == flow {
+		return detail + "; WORKOS_COOKIE_DOMAIN=" + flow + " would cover it"
+	}
+	return detail
+}
