@@ -16,6 +16,7 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 )
 
 const policyUsage = `authkit-forward-auth policy: try a policy file, see docs/policy.md
@@ -49,7 +50,7 @@ func runPolicy(args []string, environ map[string]string, stdout, stderr io.Write
 		if len(args) > 0 {
 			return fmt.Errorf("policy schema: unknown argument %q: it takes none", args[0])
 		}
-		_, err := stdout.Write(policy.Schema())
+		_, err := io.WriteString(stdout, policyfile.Schema)
 		return err
 	case "help", "-h", "--help":
 		_, err := io.WriteString(stdout, policyUsage)
@@ -85,10 +86,11 @@ func checkPolicy(args []string, environ map[string]string, stdout, stderr io.Wri
 	if !slices.Contains([]policy.Credential{policy.Cookie, policy.Bearer, policy.APIKey}, by.Credential) {
 		return fmt.Errorf("policy check: -credential %q: must be cookie, bearer or api_key", *credential)
 	}
-	p, err := readPolicy(*file)
+	f, err := readPolicy(*file)
 	if err != nil {
 		return err
 	}
+	p := f.Current()
 	if *claims != "" {
 		caller, unread, err := readClaims(*claims)
 		if err != nil {
@@ -110,11 +112,11 @@ func testPolicy(args []string, environ map[string]string, stdout, stderr io.Writ
 	if err := parseFlags(flags, args); err != nil {
 		return err
 	}
-	p, err := readPolicy(*file)
+	f, err := readPolicy(*file)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "%d rules, %d tests: ok\n", len(p.Rules()), p.Tests())
+	_, err = fmt.Fprintf(stdout, "%d rules, %d tests: ok\n", len(f.Current().Rules()), f.Tests())
 	return err
 }
 
@@ -132,15 +134,15 @@ func parseFlags(flags *flag.FlagSet, args []string) error {
 	return nil
 }
 
-func readPolicy(path string) (*policy.Policy, error) {
+func readPolicy(path string) (*policyfile.File, error) {
 	if path == "" {
 		return nil, errors.New("policy: which file? Set -policy or POLICY_FILE")
 	}
-	f := policy.File{Path: path}
+	f := &policyfile.File{Path: path}
 	if err := f.Load(); err != nil {
 		return nil, err
 	}
-	return f.Current(), nil
+	return f, nil
 }
 
 // printExplanation prints every rule, later ones than that which decides as such. Its

@@ -148,9 +148,9 @@ func TestPolicyTest(t *testing.T) {
 func TestPolicySchema(t *testing.T) {
 	t.Parallel()
 	stdout, _, err := runs(t, nil, "policy", "schema")
-	want, readErr := os.ReadFile(filepath.Join("..", "docs", "policy.schema.json"))
+	want, readErr := os.ReadFile(filepath.Join("..", "policy", "policyfile", "policy.schema.json"))
 	if err != nil || readErr != nil || stdout != string(want) {
-		t.Errorf("got %q, %v, %v, want docs/policy.schema.json", stdout, err, readErr)
+		t.Errorf("got %q, %v, %v, want policy/policyfile/policy.schema.json", stdout, err, readErr)
 	}
 }
 

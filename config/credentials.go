@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -33,8 +33,8 @@ func (p *problems) checkPolicy(c *Config) {
 	if err != nil {
 		return // has its line
 	}
-	err = (&policy.File{Path: c.PolicyFile, Options: policy.Options{Reaches: protected.Reaches}}).Load()
-	if problems, ok := errors.AsType[policy.Problems](err); ok {
+	err = (&policyfile.File{Path: c.PolicyFile, Options: policyfile.Options{Reaches: protected.Reaches}}).Load()
+	if problems, ok := errors.AsType[policyfile.Problems](err); ok {
 		p.bad[name] = true
 		for _, problem := range problems {
 			p.lines = append(p.lines, fmt.Errorf("%s: %s, line %d: %s", name, c.PolicyFile, problem.Line, problem.Text))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 )
 
 const (
@@ -19,12 +20,12 @@ const (
 // What the pages say of the policy is what its file says.
 func TestPlacesAreThoseOfThePolicy(t *testing.T) {
 	t.Parallel()
-	p, err := policy.Parse(policySource, policy.Options{})
+	p, err := policyfile.Parse(policySource, policyfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, place := range places() {
-		match := p.Match(policy.Request{Method: http.MethodGet, Host: "localhost", Path: place.path})
+		match := p.Policy.Match(policy.Request{Method: http.MethodGet, Host: "localhost", Path: place.path})
 		if match.Rule == nil || match.Rule.Name != place.rule {
 			t.Errorf("%s: got %+v, want rule %q", place.path, match, place.rule)
 		}

@@ -23,6 +23,13 @@ const (
 	WrongHost       Answer = "wrong_host" // no rule is about the host
 )
 
+// Answers are all of them.
+func Answers() []string {
+	return []string{
+		string(Allowed), string(SignIn), string(NeedsCredential), string(StepUp), string(Denied), string(Ambiguous), string(WrongHost),
+	}
+}
+
 // Caller is who makes a request.
 type Caller struct {
 	Credential Credential         // what the request brings
@@ -50,7 +57,7 @@ type Step struct {
 // knows nothing of ALLOW_PREFLIGHT, of the requirements of a verify URL's query, nor
 // of the hosts that the session cookie reaches.
 func (p *Policy) Explain(r Request, by Caller, now time.Time) Explanation {
-	e := p.answer(r, by, now)
+	e := p.Answer(r, by, now)
 	if e.Preflight {
 		r.Method = r.Preflight // the rule is that of the request to come
 	}
@@ -73,20 +80,16 @@ func (r *Rule) words(m mismatch) string {
 	case "":
 		return "matches"
 	case otherHost:
-		return "is for other hosts: " + some(r.hosts)
+		return "is for other hosts: " + some(r.target.Hosts)
 	case otherPath:
-		var paths []string
-		for _, p := range r.paths {
-			paths = append(paths, p.text)
-		}
-		return "is for other paths: " + some(paths)
+		return "is for other paths: " + some(r.Paths)
 	case otherMethod:
-		return "is for other methods: " + some(r.methods)
+		return "is for other methods: " + some(r.Methods)
 	case notExempt:
 		return "is public, which a request that can be read in two ways never is"
 	case oneReading:
 		return "matches in one of the two readings of the encoded slash"
-	case unread:
+	case ambiguousPath:
 		return "has paths, and the path can be read in two ways"
 	}
 	return string(m)
@@ -101,8 +104,8 @@ func some(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-// answer is an Explanation without its steps.
-func (p *Policy) answer(r Request, by Caller, now time.Time) Explanation {
+// Answer is Explain without the steps.
+func (p *Policy) Answer(r Request, by Caller, now time.Time) Explanation {
 	if !p.Names(r.Host) {
 		return Explanation{Answer: WrongHost, Why: "no rule is about this host"}
 	}

@@ -1,6 +1,10 @@
-package policy
+package policy_test
 
 import (
+	_ "embed"
+
+	. "github.com/authkit-forward-auth/authkit-forward-auth/policy"
+
 	"slices"
 	"strings"
 	"testing"
@@ -9,35 +13,8 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
-const explained = `default: deny
-rules:
-  - name: assets
-    hosts: [app.example.com]
-    paths: [/static/**]
-    methods: [GET]
-    allow: public
-  - name: closed
-    hosts: [app.example.com]
-    paths: [/closed]
-    allow: nobody
-  - name: admin
-    hosts: [app.example.com]
-    paths: [/admin/**]
-    cors_preflight: allow
-    require: {roles: [admin], max_auth_age: 15m}
-  - name: machines
-    hosts: [api.example.com]
-    paths: [/v1/**]
-    credentials: [bearer, api_key]
-    require: {permissions: [reports:read]}
-  - name: both
-    hosts: [api.example.com]
-    paths: [/v2/**]
-    encoded_slash: allow
-    credentials: [cookie, bearer, api_key]
-  - name: anything
-    hosts: [plain.example.com]
-`
+//go:embed policyfile/testdata/explained.yaml
+var explained string
 
 func TestExplain(t *testing.T) {
 	t.Parallel()
@@ -136,7 +113,7 @@ func TestExplainSaysWhy(t *testing.T) {
 	}
 }
 
-// What Explain lists must not disagree with what the index finds.
+// Explain lists the rules as the index finds them.
 func TestExplainAgreesWithMatch(t *testing.T) {
 	t.Parallel()
 	p := parsed(t, explained)

@@ -48,7 +48,7 @@ func ParseQuery(raw string) (Requirements, error) {
 	var r Requirements
 	for i, values := range lists {
 		if values != nil {
-			r.lists = append(r.lists, listRequirement{name: queryParameters[i].requirement, any: values})
+			r.Lists = append(r.Lists, ListRequirement{Name: queryParameters[i].requirement, Any: values})
 		}
 	}
 	return r, nil

@@ -1,6 +1,8 @@
-package policy
+package policy_test
 
 import (
+	. "github.com/authkit-forward-auth/authkit-forward-auth/policy"
+
 	"fmt"
 	"strings"
 	"testing"

@@ -1,209 +1,201 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
-	"go.yaml.in/yaml/v4"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy/index"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
-// maxNameBytes bounds a rule's name, maxSize what a policy's index takes: for each
-// rule its hosts times its methods times the segments of its paths.
+// Credential is a kind of proof that a request can bring.
+type Credential string
+
+// The kinds of credentials.
 const (
-	maxNameBytes = 100
+	Cookie Credential = "cookie"  // the session cookie
+	Bearer Credential = "bearer"  // an access token: Authorization: Bearer
+	APIKey Credential = "api_key" // a WorkOS API key: Authorization: Bearer sk_…, or X-API-Key
+)
+
+// Access says who may pass a rule, before its requirements.
+type Access string
+
+// The kinds of access.
+const (
+	Authenticated Access = "authenticated" // whoever brings a good credential and meets the requirements
+	Public        Access = "public"        // everybody
+	Nobody        Access = "nobody"
+)
+
+// Rule is one rule of a policy, or its default. New reads it; that of a Policy must not
+// be changed.
+type Rule struct {
+	Name             string       // unique; "default" for the default
+	Line             int          // in the file that it was read from, 0: none
+	Hosts            []string     // names, or "*." and a name; none: every host
+	Paths            []string     // globs of whole segments, decoded; none: every path
+	Methods          []string     // in capital letters; none: every method
+	Access           Access       // of a Policy's never empty; empty: Authenticated
+	Credentials      []Credential // what is accepted, in this order; of a Policy's never empty; none: Cookie
+	Require          Requirements
+	EncodedSlash     bool // whether paths may have %2F
+	IgnoreCase       bool // of paths
+	AllowsPreflights bool // of CORS, without a credential
+
+	target index.Target
+}
+
+// The limits of a policy: of a rule's name in bytes, and of what the index takes, for
+// each rule its hosts times its methods times the segments of its paths.
+const (
+	MaxNameBytes = 100
 	maxSize      = 1_000_000
 )
 
-// rules reads the list of rules. line is where it is missing.
-func (d *decoder) rules(line int, n *yaml.Node, o Options) []*Rule {
-	if n == nil {
-		d.report(line, "the policy has no rules: write rules, a list")
-		return nil
-	}
-	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-		d.report(n.Line, "rules must be a list with at least one rule")
-		return nil
-	}
-	var rules []*Rule
-	size, lines := 0, make(map[string]int, len(n.Content))
-	for i, item := range n.Content {
-		r := d.rule(int32(i), item, o)
+// rules checks the rules and brings them into canonical form.
+func (c *checker) rules(rules []Rule) []*Rule {
+	checked := make([]*Rule, 0, len(rules))
+	size, lines := 0, make(map[string]int, len(rules))
+	for i := range rules {
+		r := rules[i]
+		c.begin(i, &r)
+		c.rule(&r)
 		if earlier, ok := lines[r.Name]; ok && r.Name != "" {
-			d.report(r.Line, "the name %q is taken by the rule of line %d: write another", r.Name, earlier)
+			c.report("name", -1, "the name %q is taken by the rule of line %d: write another", r.Name, earlier)
 		}
 		lines[r.Name] = r.Line
-		if size += r.size(); size > maxSize {
-			d.report(r.Line, "the policy is too large: its rules have more than %d hosts times methods times segments of paths: "+
+		if size += r.target.Size(); size > maxSize {
+			c.report("", -1, "the policy is too large: its rules have more than %d hosts times methods times segments of paths: "+
 				"make their lists shorter", maxSize)
 			return nil
 		}
-		rules = append(rules, r)
+		checked = append(checked, &r)
 	}
-	if len(d.problems) == 0 {
-		d.unreachable(rules)
-	}
-	return rules
+	return checked
 }
 
-// size is what a rule takes of the index.
-func (r *Rule) size() int {
-	segments := 1
-	for _, p := range r.paths {
-		segments += len(p.segments)
+func (c *checker) rule(r *Rule) {
+	c.name(r.Name)
+	r.target.Hosts = c.canonical("hosts", r.Hosts, CanonicalHost)
+	r.target.Methods = c.canonical("methods", r.Methods, canonicalMethod)
+	r.target.IgnoreCase = r.IgnoreCase
+	c.paths(r)
+	if r.Access == "" {
+		r.Access = Authenticated
 	}
-	return segments * max(1, len(r.hosts)) * max(1, len(r.methods))
-}
-
-// rule reads one rule.
-func (d *decoder) rule(number int32, n *yaml.Node, o Options) *Rule {
-	r := &Rule{number: number, Line: n.Line, Access: Authenticated, Credentials: []Credential{Cookie}}
-	where := ruleName(number, n)
-	keys := d.mapping(n, where, "name", "hosts", "paths", "methods", "allow", "require", "credentials",
-		"encoded_slash", "ignore_case", "cors_preflight")
-	if keys == nil {
-		return r
-	}
-	r.Name = d.name(keys["name"], n.Line, where)
-	d.target(r, keys, where, o)
-	d.grant(r, keys, where)
-	return r
-}
-
-// grant reads whom a rule lets through.
-func (d *decoder) grant(r *Rule, keys map[string]*yaml.Node, where string) {
-	if n := keys["allow"]; n != nil {
-		r.Access = Access(d.word(n, where+": allow", string(Public), string(Authenticated), string(Nobody)))
-	}
-	if n := keys["encoded_slash"]; n != nil {
-		r.encodedSlash = d.word(n, where+": encoded_slash", "allow", "deny") == "allow"
-	}
-	if n := keys["cors_preflight"]; n != nil {
-		r.preflight = d.word(n, where+": cors_preflight", "allow", "deny") == "allow"
-		if r.preflight && r.Access == Nobody {
-			d.report(n.Line, "%s is for nobody: leave out cors_preflight", where)
+	if r.Access == Public || r.Access == Nobody {
+		if r.Require.written() {
+			c.report("require", -1, "%s has allow: %s: leave out require, or write allow: authenticated", c.where, r.Access)
+		}
+		if len(r.Credentials) > 0 {
+			c.report("credentials", -1, "%s has allow: %s: leave out credentials, or write allow: authenticated", c.where, r.Access)
 		}
 	}
-	for _, key := range []string{"require", "credentials"} {
-		if n := keys[key]; n != nil && (r.Access == Public || r.Access == Nobody) {
-			d.report(n.Line, "%s has allow: %s: leave out %s, or write allow: authenticated", where, r.Access, key)
-		}
+	if r.AllowsPreflights && r.Access == Nobody {
+		c.report("cors_preflight", -1, "%s is for nobody: leave out cors_preflight", c.where)
 	}
-	if n := keys["credentials"]; n != nil {
-		r.Credentials = d.credentials(n, where+": credentials")
-	}
-	if n := keys["require"]; n != nil {
-		r.Require = d.requirements(n, where+": require", r.Credentials)
+	c.credentials(r.Credentials)
+	c.requirements(&r.Require, r.Credentials)
+	if len(r.Credentials) == 0 {
+		r.Credentials = []Credential{Cookie}
 	}
 }
 
-// ruleName names a rule in the text of its problems.
-func ruleName(number int32, n *yaml.Node) string {
-	n = follow(n)
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if value := follow(n.Content[i+1]); n.Content[i].Value == "name" && value.Kind == yaml.ScalarNode && value.Value != "" {
-			return "rule " + quote(value.Value)
-		}
-	}
-	return "rule " + strconv.Itoa(int(number)+1)
-}
-
-// target reads what a rule matches.
-func (d *decoder) target(r *Rule, keys map[string]*yaml.Node, where string, o Options) {
-	if n := keys["ignore_case"]; n != nil {
-		r.ignoreCase = d.boolean(n, where+": ignore_case")
-		if r.ignoreCase && keys["paths"] == nil {
-			d.report(n.Line, "%s: ignore_case is about paths, and there are none: leave it out", where)
-		}
-	}
-	if n := keys["hosts"]; n != nil {
-		for _, t := range d.canonical(n, where+": hosts", d.host) {
-			if o.Reaches != nil && !o.Reaches(t.value) {
-				d.report(t.line, "%s: hosts: the session cookie does not reach %s: set WORKOS_COOKIE_DOMAIN to a domain "+
-					"that covers it, or leave it out", where, quote(t.value))
-			}
-			r.hosts = append(r.hosts, t.value)
-		}
-	}
-	if n := keys["paths"]; n != nil {
-		d.paths(r, n, where+": paths")
-	}
-	if n := keys["methods"]; n != nil {
-		for _, t := range d.canonical(n, where+": methods", d.method) {
-			r.methods = append(r.methods, t.value)
-		}
-	}
-}
-
-// paths reads a rule's paths. What differs only in spelling is the same.
-func (d *decoder) paths(r *Rule, n *yaml.Node, where string) {
-	seen := make(map[string]string)
-	for _, t := range d.strings(n, where) {
-		p, ok := d.pathPattern(t, where, r.ignoreCase)
-		if !ok {
-			continue
-		}
-		key := p.key()
-		if earlier := seen[key]; earlier != "" {
-			d.report(t.line, "%s: %s is the same as %s: keep one", where, quote(t.value), quote(earlier))
-			continue
-		}
-		seen[key] = t.value
-		r.paths = append(r.paths, p)
-	}
-}
-
-// canonical reads a list whose values have a canonical form, "" where there is none.
-func (d *decoder) canonical(n *yaml.Node, where string, form func(t text, where string) string) []text {
-	var list []text
-	for _, t := range d.strings(n, where) {
-		if value := form(t, where); value != "" {
-			list = append(list, text{value, t.line})
-		}
-	}
-	return d.different(list, where)
-}
-
-func (d *decoder) method(t text, where string) string {
+// name checks a rule's name, which stands in logs and on pages.
+func (c *checker) name(name string) {
 	switch {
-	case validMethod(t.value):
-		return t.value
-	case t.value == "*":
-		d.report(t.line, "%s: leave methods out, then the rule is for all of them", where)
-	default:
-		d.report(t.line, "%s: %s is not a method: write it in capital letters, such as GET", where, quote(t.value))
-	}
-	return ""
-}
-
-func (d *decoder) credentials(n *yaml.Node, where string) []Credential {
-	known := []string{string(Cookie), string(Bearer), string(APIKey)}
-	var list []Credential
-	for _, t := range d.strings(n, where) {
-		if !slices.Contains(known, t.value) {
-			d.report(t.line, "%s: %s is none: write %s", where, quote(t.value), strings.Join(known, ", "))
-			continue
-		}
-		list = append(list, Credential(t.value))
-	}
-	return list
-}
-
-// name reads a rule's name, which stands in logs and on pages.
-func (d *decoder) name(n *yaml.Node, line int, where string) string {
-	if n == nil {
-		d.report(line, "%s has no name: write one", where)
-		return ""
-	}
-	name := d.string(n, where+": name")
-	switch {
-	case len(name) > maxNameBytes || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		d.report(n.Line, "%s: name: write one line of at most %d bytes", where, maxNameBytes)
-		return ""
+	case name == "":
+		c.report("name", -1, "%s has no name: write one", c.where)
+	case len(name) > MaxNameBytes || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		c.report("name", -1, "%s: name: write one line of at most %d bytes", c.where, MaxNameBytes)
 	case name == DefaultName:
-		d.report(n.Line, "%s: name: %q is the default's: write another", where, DefaultName)
-		return ""
+		c.report("name", -1, "%s: name: %q is the default's: write another", c.where, DefaultName)
 	}
-	return name
+}
+
+// paths reads a rule's paths. Two that differ only in spelling are the same.
+func (c *checker) paths(r *Rule) {
+	if r.IgnoreCase && len(r.Paths) == 0 {
+		c.report("ignore_case", -1, "%s: ignore_case is about paths, and there are none: leave it out", c.where)
+	}
+	seen := make(map[string]string)
+	for i, path := range r.Paths {
+		if problem := index.PatternProblem(path); problem != "" {
+			c.report("paths", i, "%s: paths: %s: %s", c.where, Quote(path), problem)
+			continue
+		}
+		p := index.NewPattern(path, r.IgnoreCase)
+		key := p.Key()
+		if earlier := seen[key]; earlier != "" {
+			c.report("paths", i, "%s: paths: %s is the same as %s: keep one", c.where, Quote(path), Quote(earlier))
+			continue
+		}
+		seen[key] = path
+		r.target.Paths = append(r.target.Paths, p)
+	}
+}
+
+// CanonicalHost returns a rule's host in canonical form: a name, or "*." and the name that
+// it must be below; or what is wrong with it.
+func CanonicalHost(text string) (canonical, problem string) {
+	name, wildcard := strings.CutPrefix(text, "*.")
+	switch {
+	case text == "*":
+		return "", `"*": leave hosts out, then the rule is for every protected host`
+	case strings.Contains(name, "*"):
+		return "", fmt.Sprintf("%s: a * stands only at the beginning, before a dot: write *.example.com", Quote(text))
+	}
+	host, err := site.ParseHost(name, "")
+	switch {
+	case err != nil || wildcard && strings.HasPrefix(host.Name, "["):
+		return "", fmt.Sprintf("%s is not a host: write its name alone, such as app.example.com or *.example.com", Quote(text))
+	case host.Port != "":
+		return "", fmt.Sprintf("%s: leave the port out: ports are ignored, as cookies ignore them", Quote(text))
+	}
+	if wildcard {
+		return "*." + host.Name, ""
+	}
+	return host.Name, ""
+}
+
+// canonicalMethod returns a rule's method, or what is wrong with it.
+func canonicalMethod(text string) (canonical, problem string) {
+	switch {
+	case inCapitals(text):
+		return text, ""
+	case text == "*":
+		return "", "leave methods out, then the rule is for all of them"
+	}
+	return "", fmt.Sprintf("%s is not a method: write it in capital letters, such as GET", Quote(text))
+}
+
+// inCapitals reports whether a method is written as rules write them.
+func inCapitals(method string) bool {
+	return site.ValidMethod(method) && !strings.ContainsFunc(method, func(r rune) bool { return r >= 'a' && r <= 'z' })
+}
+
+func (c *checker) credentials(list []Credential) {
+	for i, credential := range list {
+		if !slices.Contains([]Credential{Cookie, Bearer, APIKey}, credential) {
+			c.report("credentials", i, "%s: credentials: %s is none: write cookie, bearer, api_key", c.where, Quote(string(credential)))
+		}
+	}
+}
+
+// unreachable reports the rules that can never match: each of their hosts, paths and
+// methods together is matched by one earlier rule.
+func (c *checker) unreachable(rules []*Rule) {
+	x := index.New()
+	for i, r := range rules {
+		if number := x.Covering(&r.target); number != index.None {
+			earlier := rules[number]
+			c.begin(i, r)
+			c.report("", -1, "rule %q can never match: what it is about is matched before, as by rule %q of line %d: "+
+				"move it up, or leave it out", r.Name, earlier.Name, earlier.Line)
+		}
+		x.Add(int32(i), &r.target)
+	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
-	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
@@ -25,8 +25,8 @@ func (s *Server) loadPolicy() error {
 	if s.config.PolicyFile == "" {
 		return nil
 	}
-	s.policy = &policy.File{
-		Path: s.config.PolicyFile, Options: policy.Options{Reaches: s.site.Reaches}, Log: s.log, Metrics: s.metrics.registry,
+	s.policy = &policyfile.File{
+		Path: s.config.PolicyFile, Options: policyfile.Options{Reaches: s.site.Reaches}, Log: s.log, Metrics: s.metrics.registry,
 	}
 	if err := s.policy.Load(); err != nil {
 		return fmt.Errorf("POLICY_FILE: %w", err)

@@ -15,7 +15,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
-	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/redis"
@@ -35,8 +35,8 @@ type Server struct {
 	sessions *session.Manager
 	flow     *flow.Flow
 	verify   *verify.Handler
-	policy   *policy.File // nil: there is none
-	store    *redis.Store // nil: this process is alone
+	policy   *policyfile.File // nil: there is none
+	store    *redis.Store     // nil: this process is alone
 	metrics  *metrics
 	stopping atomic.Bool
 }

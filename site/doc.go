@@ -11,5 +11,7 @@
 // The same list of protected hosts decides which requests are answered at
 // /verify and which return URLs a sign-in may lead to.
 //
-// The package does not decide who may enter, and it never looks at a request.
+// Every path is read here (path.go): decoded, its ambiguities, its bytes; so that requests,
+// rules and return URLs are read alike. The package does not decide who may enter, and it
+// never looks at a request.
 package site

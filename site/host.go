@@ -28,7 +28,7 @@ func (h Host) String() string {
 }
 
 // ParseHost makes a canonical host of a Host header's value or a URL's authority.
-// The scheme (http or https) tells which port is the default. User information,
+// The scheme (http or https) says which port is the default. User information,
 // lists and anything else that isn't a host with at most a port: ErrHost.
 func ParseHost(raw, scheme string) (Host, error) {
 	name, port, err := splitPort(raw)

@@ -16,7 +16,7 @@ const MaxReturnURL = 2048
 // endpoints, however it is spelt. For anything else it returns false, and the
 // caller uses its default.
 func (s *Site) ReturnURL(raw string) (string, bool) {
-	if raw == "" || len(raw) > 16<<10 || !printable(raw) {
+	if raw == "" || len(raw) > 16<<10 || !Visible(raw) {
 		return "", false
 	}
 	if strings.HasPrefix(raw, "/") {
@@ -63,15 +63,8 @@ func rawPath(absolute string) string {
 func plainPath(u *url.URL) bool {
 	decoded := u.Path
 	for range 2 {
-		for i := range len(decoded) {
-			if decoded[i] < 0x20 || decoded[i] == 0x7f || decoded[i] == '\\' {
-				return false
-			}
-		}
-		for segment := range strings.SplitSeq(decoded, "/") {
-			if segment == "." || segment == ".." {
-				return false
-			}
+		if control(decoded) || strings.Contains(decoded, `\`) || dotSegment(decoded) {
+			return false
 		}
 		again, err := url.PathUnescape(decoded)
 		if err != nil {
@@ -85,15 +78,4 @@ func plainPath(u *url.URL) bool {
 // spellsFlowEndpoint compares a decoded path with the flow's endpoints.
 func (s *Site) spellsFlowEndpoint(host Host, decoded string) bool {
 	return s.IsFlowEndpoint(host, path.Clean("/"+decoded))
-}
-
-// printable reports whether every byte is a visible ASCII character, as in any
-// URL that came through an HTTP request line.
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x21 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
 }

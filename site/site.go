@@ -17,7 +17,7 @@ type Site struct {
 	callback     string // the callback's name below prefix
 	cookieDomain string // canonical, empty where the cookie belongs to one host
 
-	// Narrow tells which of the hosts that the cookie reaches are protected. nil: all.
+	// Narrow says which of the hosts that the cookie reaches are protected. nil: all.
 	// Set it before the Site is used.
 	Narrow func(name string) bool
 	// HasWebhooks says that the service takes WorkOS's webhooks. Set it before the Site

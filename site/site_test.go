@@ -291,7 +291,7 @@ func TestReturnURLRefuses(t *testing.T) {
 	}
 }
 
-// Whatever goes in, what comes out leads to a protected host and nowhere else.
+// Of any input the result leads to a protected host and nowhere else.
 func FuzzReturnURL(f *testing.F) {
 	for _, seed := range []string{"/a?b", `/\evil.com`, "https://app.example.com/x", "https://good@evil.com", "/%2e%2e//x", "https://b.example.com:1/?#"} {
 		f.Add(seed)

@@ -73,7 +73,7 @@ func (h *Handler) route(c *checkRequest) (*policy.Rule, *decision) {
 	case match.Rule.Access == policy.Nobody:
 		return match.Rule, forbid(policy.Unmet{Requirement: "nobody"})
 	case c.firstContact:
-	case match.Preflight, h.AllowPreflight && announced != "" && !match.Unsure:
+	case match.Preflight, h.AllowPreflight && announced != "" && !match.Ambiguous:
 		return match.Rule, &decision{status: http.StatusOK}
 	}
 	return match.Rule, nil

@@ -124,21 +124,21 @@ func hasAny(h http.Header, names []string) bool {
 }
 
 func parseOriginal(scheme string, method, host, uri header) (original, error) {
-	if !validMethod(method.value) {
+	if !site.ValidMethod(method.value) {
 		return original{}, method.error("is not a method")
 	}
 	canonical, err := site.ParseHost(host.value, scheme)
-	if err != nil || !visible(host.value) {
+	if err != nil || !site.Visible(host.value) {
 		return original{}, host.error("holds no host")
 	}
 	if uri.value[0] != '/' || strings.HasPrefix(uri.value, "//") {
 		return original{}, uri.error("does not begin with one slash")
 	}
-	if !visible(uri.value) {
+	if !site.Visible(uri.value) {
 		return original{}, uri.error("holds a byte outside 0x21-0x7E")
 	}
 	path, _, _ := strings.Cut(uri.value, "?")
-	if !validEscapes(path) {
+	if !site.ValidEscapes(path) {
 		return original{}, uri.error("holds a bad percent escape in its path")
 	}
 	return original{scheme: scheme, method: method.value, host: canonical, uri: uri.value, path: path}, nil
@@ -151,43 +151,4 @@ func validScheme(proto string) bool {
 		return true
 	}
 	return false
-}
-
-// validMethod accepts a method as clients write it: an RFC 9110 token of letters,
-// hyphens and underscores.
-func validMethod(method string) bool {
-	for i := range len(method) {
-		c := method[i]
-		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return len(method) <= 32
-}
-
-func visible(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x21 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
-}
-
-func validEscapes(path string) bool {
-	for i := strings.IndexByte(path, '%'); i >= 0; {
-		if i+2 >= len(path) || !hexDigit(path[i+1]) || !hexDigit(path[i+2]) {
-			return false
-		}
-		next := strings.IndexByte(path[i+3:], '%')
-		if next < 0 {
-			return true
-		}
-		i += 3 + next
-	}
-	return true
-}
-
-func hexDigit(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }

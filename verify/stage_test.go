@@ -21,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
@@ -100,11 +101,11 @@ func readPolicy(t testing.TB, name string) *policy.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.Parse(text, policy.Options{})
+	p, err := policyfile.Parse(text, policyfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return p.Policy
 }
 
 // organizations reads "org_1 Acme, org_2 Globex".

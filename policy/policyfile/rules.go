@@ -1,0 +1,187 @@
+package policyfile
+
+import (
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+)
+
+// place is where a rule stands in the file.
+type place struct {
+	whole  int              // line of the rule
+	fields map[string]int   // by field, as policy.Problem names it
+	items  map[string][]int // of the fields that are lists
+	failed map[string]bool  // fields that could not be read: their problems are reported
+}
+
+// line is where a problem of the rule is.
+func (p *place) line(problem policy.Problem) int {
+	if items := p.items[problem.Field]; problem.Item >= 0 && problem.Item < len(items) {
+		return items[problem.Item]
+	}
+	if line := p.fields[problem.Field]; line > 0 {
+		return line
+	}
+	return p.whole
+}
+
+// ruleReader reads one rule.
+type ruleReader struct {
+	*decoder
+	where string // names the rule in the text of its problems
+	place *place
+}
+
+// rules reads the list of rules. line is where it is missing.
+func (d *decoder) rules(line int, n *yaml.Node, o Options) ([]policy.Rule, []*place) {
+	if n == nil {
+		d.report(line, "the policy has no rules: write rules, a list")
+		return nil, nil
+	}
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		d.report(n.Line, "rules must be a list with at least one rule")
+		return nil, nil
+	}
+	rules, places := make([]policy.Rule, len(n.Content)), make([]*place, len(n.Content))
+	for i, item := range n.Content {
+		places[i] = &place{whole: item.Line, fields: make(map[string]int), items: make(map[string][]int), failed: make(map[string]bool)}
+		r := ruleReader{decoder: d, where: policy.RuleTitle(i, nameOf(item)), place: places[i]}
+		rules[i] = r.rule(item, o)
+	}
+	return rules, places
+}
+
+// nameOf returns what a rule has as its name, to name it in the text of its problems.
+func nameOf(n *yaml.Node) string {
+	n = follow(n)
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if value := follow(n.Content[i+1]); n.Content[i].Value == "name" && value.Kind == yaml.ScalarNode {
+			return value.Value
+		}
+	}
+	return ""
+}
+
+// rule reads one rule. Its values are policy.New's to check.
+func (r *ruleReader) rule(n *yaml.Node, o Options) policy.Rule {
+	rule := policy.Rule{Line: n.Line}
+	keys := r.mapping(n, r.where, "name", "hosts", "paths", "methods", "allow", "require", "credentials",
+		"encoded_slash", "ignore_case", "cors_preflight")
+	if keys == nil {
+		r.place.failed["name"] = true
+		return rule
+	}
+	r.field(keys, "name", func(n *yaml.Node, where string) { rule.Name = r.string(n, where) })
+	r.list(keys, "hosts", &rule.Hosts)
+	r.list(keys, "paths", &rule.Paths)
+	r.list(keys, "methods", &rule.Methods)
+	r.field(keys, "ignore_case", func(n *yaml.Node, where string) {
+		rule.IgnoreCase = r.boolean(n, where) && !r.place.failed["paths"]
+	})
+	r.field(keys, "allow", func(n *yaml.Node, where string) {
+		rule.Access = policy.Access(r.word(n, where, string(policy.Public), string(policy.Authenticated), string(policy.Nobody)))
+	})
+	r.field(keys, "encoded_slash", func(n *yaml.Node, where string) {
+		rule.EncodedSlash = r.word(n, where, "allow", "deny") == "allow"
+	})
+	r.field(keys, "cors_preflight", func(n *yaml.Node, where string) {
+		rule.AllowsPreflights = r.word(n, where, "allow", "deny") == "allow"
+	})
+	var credentials []string
+	r.list(keys, "credentials", &credentials)
+	for _, credential := range credentials {
+		rule.Credentials = append(rule.Credentials, policy.Credential(credential))
+	}
+	r.field(keys, "require", func(n *yaml.Node, where string) { rule.Require = r.requirements(n, where) })
+	r.reached(rule.Hosts, o)
+	return rule
+}
+
+// field reads one key, where it is there. The key is as policy.Problem names it.
+func (r *ruleReader) field(keys map[string]*yaml.Node, field string, read func(n *yaml.Node, where string)) {
+	n := keys[field]
+	if n == nil {
+		return
+	}
+	before := len(r.problems)
+	r.place.fields[field] = n.Line
+	read(n, r.where+": "+field)
+	r.place.failed[field] = len(r.problems) > before
+}
+
+// list reads a list of strings.
+func (r *ruleReader) list(keys map[string]*yaml.Node, field string, into *[]string) {
+	r.field(keys, field, func(n *yaml.Node, where string) { *into = r.values(n, field, where) })
+}
+
+// values reads a list and notes the lines of its items.
+func (r *ruleReader) values(n *yaml.Node, field, where string) []string {
+	var values []string
+	for _, t := range r.strings(n, where) {
+		values = append(values, t.value)
+		r.place.items[field] = append(r.place.items[field], t.line)
+	}
+	return values
+}
+
+// reached reports the hosts that the session cookie doesn't reach.
+func (r *ruleReader) reached(hosts []string, o Options) {
+	for i, host := range hosts {
+		canonical, problem := policy.CanonicalHost(host)
+		if o.Reaches != nil && problem == "" && !o.Reaches(canonical) {
+			r.report(r.place.items["hosts"][i], "%s: hosts: the session cookie does not reach %s: set WORKOS_COOKIE_DOMAIN to a domain "+
+				"that covers it, or leave it out", r.where, policy.Quote(canonical))
+		}
+	}
+}
+
+// requirements reads what a rule requires of its credentials.
+func (r *ruleReader) requirements(n *yaml.Node, where string) policy.Requirements {
+	keys := r.mapping(n, where, append(policy.ListNames(), policy.MaxAuthAge, policy.Impersonation)...)
+	if keys != nil && len(n.Content) == 0 {
+		r.report(n.Line, "%s must not be empty: leave it out", where)
+	}
+	var required policy.Requirements
+	for _, name := range policy.ListNames() {
+		r.requirement(keys, name, func(n *yaml.Node, where string) {
+			if l := r.listRequirement(n, name, where); len(l.Any)+len(l.All) > 0 {
+				required.Lists = append(required.Lists, l)
+			}
+		})
+	}
+	r.requirement(keys, policy.MaxAuthAge, func(n *yaml.Node, where string) {
+		required.MaxAuthAge = r.duration(n, where, time.Second)
+	})
+	r.requirement(keys, policy.Impersonation, func(n *yaml.Node, where string) {
+		required.Impersonation = r.word(n, where, "deny", "allow")
+	})
+	return required
+}
+
+// requirement reads one key of require.
+func (r *ruleReader) requirement(keys map[string]*yaml.Node, name string, read func(n *yaml.Node, where string)) {
+	r.field(map[string]*yaml.Node{"require: " + name: keys[name]}, "require: "+name, read)
+}
+
+// listRequirement reads a list, of which any is enough, or a mapping of any and all.
+func (r *ruleReader) listRequirement(n *yaml.Node, name, where string) policy.ListRequirement {
+	l, field := policy.ListRequirement{Name: name}, "require: "+name
+	if n.Kind != yaml.MappingNode {
+		l.Any = r.values(n, field, where)
+		return l
+	}
+	keys := r.mapping(n, where, "any", "all")
+	if len(n.Content) == 0 {
+		r.report(n.Line, "%s must not be empty: write any or all", where)
+	}
+	if n := keys["any"]; n != nil {
+		l.Any = r.values(n, field, where+": any")
+	}
+	if n := keys["all"]; n != nil {
+		r.place.fields[field+": all"] = n.Line
+		l.All = r.values(n, field+": all", where+": all")
+	}
+	return l
+}
