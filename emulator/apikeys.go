@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 )
 
 const (
@@ -16,6 +18,8 @@ const (
 	keyPrefix                 = "sk_" // of every API key's value
 	minKeyValue, maxKeyValue  = 16, 256
 	obfuscatedKey, shownOfKey = "sk_...", 4
+
+	ownerUser, ownerOrganization = "user", "organization"
 )
 
 // APIKey is a key that a customer's programs send to the application, which has WorkOS validate
@@ -29,17 +33,45 @@ type APIKey struct {
 	Permissions    []string // may be none
 }
 
-// apiKey is a key with what changes while the emulator runs.
+// apiKey is a key as the API has it, and its value, which the API shows once.
 type apiKey struct {
-	APIKey
-	created  time.Time
-	lastUsed time.Time // zero: never
+	Object          string   `json:"object"`
+	ID              string   `json:"id"`
+	Owner           keyOwner `json:"owner"`
+	Name            string   `json:"name"`
+	ObfuscatedValue string   `json:"obfuscated_value"`
+	LastUsedAt      *string  `json:"last_used_at"`
+	Permissions     []string `json:"permissions"`
+	CreatedAt       string   `json:"created_at"`
+	UpdatedAt       string   `json:"updated_at"`
+
+	value          string
+	organizationID string // what it opens
+}
+
+type keyOwner struct {
+	Type           string `json:"type"`
+	ID             string `json:"id"`
+	OrganizationID string `json:"organization_id,omitempty"` // of a user's key
 }
 
 func newAPIKey(k APIKey, now time.Time) *apiKey {
-	k.ID = cmp.Or(k.ID, newID("api_key_", now))
-	k.Permissions = append([]string{}, k.Permissions...) // [] where there are none
-	return &apiKey{APIKey: k, created: now}
+	owner := keyOwner{Type: ownerOrganization, ID: k.OrganizationID}
+	if k.UserID != "" {
+		owner = keyOwner{ownerUser, k.UserID, k.OrganizationID}
+	}
+	return &apiKey{
+		Object:          "api_key",
+		ID:              cmp.Or(k.ID, newID("api_key_", now)),
+		Owner:           owner,
+		Name:            k.Name,
+		ObfuscatedValue: obfuscatedKey + k.Value[len(k.Value)-shownOfKey:],
+		Permissions:     append([]string{}, k.Permissions...), // [] where there are none
+		CreatedAt:       timestamp(now),
+		UpdatedAt:       timestamp(now),
+		value:           k.Value,
+		organizationID:  k.OrganizationID,
+	}
 }
 
 func apiKeyProblems(keys []APIKey, users []User, organizations []Organization) []error {
@@ -71,75 +103,151 @@ func apiKeyProblems(keys []APIKey, users []User, organizations []Organization) [
 	return problems
 }
 
-// createAPIKey adds a key with a new value, which only this answer has, and sends api_key.created. The
-// caller holds the lock.
-func (e *Emulator) createAPIKey(k APIKey) (created apiKeyJSON, err error) {
-	if k.Name == "" || len(k.Name) > maxKeyName || len(k.Permissions) > maxPermissions {
-		return created, unprocessable(fmt.Sprintf("The name is required, with %d bytes at most; permissions may be %d.", maxKeyName, maxPermissions))
-	}
-	if k.UserID != "" {
-		p, ok := e.byID(k.UserID)
-		if !ok {
-			return created, notFound("User")
-		}
-		if _, ok := p.membership(k.OrganizationID); !ok {
-			return created, unprocessable("The user is not an active member of the organization.")
-		}
-	} else if _, ok := e.organization(k.OrganizationID); !ok {
-		return created, notFound("Organization")
-	}
-	if len(e.apiKeys) >= maxAPIKeys {
-		return created, unprocessable(fmt.Sprintf("There are %d API keys already.", maxAPIKeys))
-	}
-	k.Value = keyPrefix + newSecret() + newSecret()
-	key := newAPIKey(k, e.now())
-	e.apiKeys = append(e.apiKeys, key)
-	created = key.json()
-	e.emit("api_key.created", created)
-	created.Value = key.Value
-	return created, nil
+// apiKeys are those that there are now. The environment's lock guards the list.
+type apiKeys struct {
+	*environment
+	list []*apiKey
 }
 
-// validateAPIKey finds a key by its value. One whose user is no active member any more is as good
-// as none. The caller holds the lock.
-func (e *Emulator) validateAPIKey(value string) (*apiKey, bool) {
-	i := slices.IndexFunc(e.apiKeys, func(k *apiKey) bool { return same(k.Value, value) })
-	if i < 0 {
-		return nil, false
+func newAPIKeys(e *environment) *apiKeys {
+	k := &apiKeys{environment: e}
+	for _, key := range e.config.APIKeys {
+		k.list = append(k.list, newAPIKey(key, e.config.Now()))
 	}
-	key := e.apiKeys[i]
-	if key.UserID != "" {
-		p, ok := e.byID(key.UserID)
+	return k
+}
+
+// create adds a key with a new value, and sends api_key.created. The caller holds the lock.
+func (k *apiKeys) create(wanted APIKey) (apiKey, error) {
+	if wanted.Name == "" || len(wanted.Name) > maxKeyName || len(wanted.Permissions) > maxPermissions {
+		return apiKey{}, unprocessable(fmt.Sprintf("The name is required, with %d bytes at most; permissions may be %d.", maxKeyName, maxPermissions))
+	}
+	if wanted.UserID != "" {
+		p, ok := k.byID(wanted.UserID)
 		if !ok {
-			return nil, false
+			return apiKey{}, notFound("User")
 		}
-		if _, ok := p.membership(key.OrganizationID); !ok {
-			return nil, false
+		if _, ok := p.membership(wanted.OrganizationID); !ok {
+			return apiKey{}, unprocessable("The user is not an active member of the organization.")
+		}
+	} else if _, ok := k.organization(wanted.OrganizationID); !ok {
+		return apiKey{}, notFound("Organization")
+	}
+	if len(k.list) >= maxAPIKeys {
+		return apiKey{}, unprocessable(fmt.Sprintf("There are %d API keys already.", maxAPIKeys))
+	}
+	wanted.Value = keyPrefix + newSecret() + newSecret()
+	key := newAPIKey(wanted, k.now())
+	k.list = append(k.list, key)
+	k.emit("api_key.created", key)
+	return *key, nil
+}
+
+// validate finds a key by its value. One whose user is no active member any more is as good as
+// none. The caller holds the lock.
+func (k *apiKeys) validate(value string) (apiKey, bool) {
+	i := slices.IndexFunc(k.list, func(key *apiKey) bool { return same(key.value, value) })
+	if i < 0 {
+		return apiKey{}, false
+	}
+	key := k.list[i]
+	if key.Owner.Type == ownerUser {
+		p, ok := k.byID(key.Owner.ID)
+		if !ok {
+			return apiKey{}, false
+		}
+		if _, ok := p.membership(key.organizationID); !ok {
+			return apiKey{}, false
 		}
 	}
-	key.lastUsed = e.now()
-	return key, true
+	key.LastUsedAt = timeOrNull(k.now())
+	return *key, true
 }
 
 // DeleteAPIKey removes an API key, and sends api_key.revoked.
-func (e *Emulator) DeleteAPIKey(id string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	i := slices.IndexFunc(e.apiKeys, func(k *apiKey) bool { return k.ID == id })
+func (k *apiKeys) DeleteAPIKey(id string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	i := slices.IndexFunc(k.list, func(key *apiKey) bool { return key.ID == id })
 	if i < 0 {
 		return notFound("API Key")
 	}
-	revoked := e.apiKeys[i].json()
-	e.apiKeys = slices.Delete(e.apiKeys, i, i+1)
-	e.emit("api_key.revoked", revoked)
+	k.emit("api_key.revoked", k.list[i])
+	k.list = slices.Delete(k.list, i, i+1)
 	return nil
 }
 
-// dropAPIKeys removes the keys of what is gone, without an event. The caller holds the lock.
-func (e *Emulator) dropAPIKeys(gone func(*apiKey) bool) {
-	e.apiKeys = slices.DeleteFunc(e.apiKeys, gone)
+// drop removes the keys of what is gone, without an event. The caller holds the lock.
+func (k *apiKeys) drop(gone func(*apiKey) bool) { k.list = slices.DeleteFunc(k.list, gone) }
+
+// postValidation answers POST /api_keys/validations. A value that no key has is no error.
+func (k *apiKeys) postValidation(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Value string `json:"value"`
+	}
+	err := readJSON(w, r, &body)
+	if err == nil && body.Value == "" {
+		err = unprocessable("The value is required.")
+	}
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	var answer struct {
+		APIKey *apiKey `json:"api_key"`
+	}
+	k.mu.Lock()
+	if key, ok := k.validate(body.Value); ok {
+		answer.APIKey = &key
+	}
+	k.mu.Unlock()
+	writeJSON(w, http.StatusOK, answer)
 }
 
-func unprocessable(message string) error {
-	return codeError(http.StatusUnprocessableEntity, "unprocessable_entity", message)
+// postAPIKey answers POST …/api_keys, whose path names the owner. Only this answer has the key's value.
+func (k *apiKeys) postAPIKey(own func(k *APIKey, id string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			Name           string   `json:"name"`
+			OrganizationID string   `json:"organization_id"`
+			Permissions    []string `json:"permissions"`
+		}
+		if err := readJSON(w, r, &body); err != nil {
+			writeError(w, err)
+			return
+		}
+		wanted := APIKey{Name: body.Name, OrganizationID: body.OrganizationID, Permissions: body.Permissions}
+		own(&wanted, chi.URLParam(r, "id"))
+		k.mu.Lock()
+		created, err := k.create(wanted)
+		k.mu.Unlock()
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		writeJSON(w, http.StatusCreated, struct {
+			apiKey
+			Value string `json:"value"`
+		}{created, created.value})
+	}
+}
+
+// listAPIKeys answers GET /organizations/{id}/api_keys with the keys that the organization itself owns, the
+// newest first.
+func (k *apiKeys) listAPIKeys(w http.ResponseWriter, r *http.Request) {
+	id := chi.URLParam(r, "id")
+	list := []apiKey{}
+	k.mu.Lock()
+	_, known := k.organization(id)
+	for _, key := range slices.Backward(k.list) {
+		if key.Owner.Type == ownerOrganization && key.Owner.ID == id {
+			list = append(list, *key)
+		}
+	}
+	k.mu.Unlock()
+	if !known {
+		writeError(w, notFound("Organization"))
+		return
+	}
+	writeJSON(w, http.StatusOK, onePage(list))
 }

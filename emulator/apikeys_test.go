@@ -37,7 +37,7 @@ func TestValidateAPIKey(t *testing.T) {
 }
 
 // createKey creates a key, and gives its id and value.
-func (e *environment) createKey(t *testing.T, path, body string) (id, value string) {
+func (e *testServer) createKey(t *testing.T, path, body string) (id, value string) {
 	t.Helper()
 	got := e.ask(t, "POST", path, body)
 	if got.status != 201 {
@@ -102,13 +102,13 @@ func TestUserAPIKey(t *testing.T) {
 	if got := e.ask(t, "GET", "/organizations/"+globexID+"/api_keys", "").body; strings.Contains(got, id) || !strings.Contains(got, "Globex's dashboard") {
 		t.Errorf("got %s, want the organization's own key alone", got)
 	}
-	if err := e.DeactivateMembership(samAtGlobex); err != nil {
+	if _, err := e.setInactive(samAtGlobex, true); err != nil {
 		t.Fatal(err)
 	}
 	if got := validate(); got != noKey {
 		t.Errorf("no active member: got %s, want none", got)
 	}
-	if err := e.ReactivateMembership(samAtGlobex); err != nil {
+	if _, err := e.setInactive(samAtGlobex, false); err != nil {
 		t.Fatal(err)
 	}
 	if got := validate(); got == noKey {
@@ -121,14 +121,14 @@ func TestAPIKeysOfWhatIsDeleted(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
-		ends  func(*environment) error
+		ends  func(*testServer) error
 		event string
 		left  []string // of acme, globex, user
 	}{
-		{"organization", func(e *environment) error { return e.DeleteOrganization(globexID) }, "organization.deleted", []string{"acme"}},
-		{"user", func(e *environment) error { return e.DeleteUser(samID) }, "user.deleted", []string{"acme", "globex"}},
-		{"membership", func(e *environment) error { return e.DeleteMembership(samAtGlobex) }, "organization_membership.deleted", []string{"acme", "globex"}},
-		{"another's membership", func(e *environment) error { return e.DeleteMembership(samAtAcme) }, "organization_membership.deleted",
+		{"organization", func(e *testServer) error { return e.deleteOrganization(globexID) }, "organization.deleted", []string{"acme"}},
+		{"user", func(e *testServer) error { return e.DeleteUser(samID) }, "user.deleted", []string{"acme", "globex"}},
+		{"membership", func(e *testServer) error { return e.deleteMembership(samAtGlobex) }, "organization_membership.deleted", []string{"acme", "globex"}},
+		{"another's membership", func(e *testServer) error { return e.deleteMembership(samAtAcme) }, "organization_membership.deleted",
 			[]string{"acme", "globex", "user"}},
 	}
 	for _, tt := range tests {
@@ -201,12 +201,12 @@ func TestAPIKeysAreBounded(t *testing.T) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for range 998 {
-		if _, err := e.createAPIKey(APIKey{Name: "x", OrganizationID: acmeID}); err != nil {
+		if _, err := e.create(APIKey{Name: "x", OrganizationID: acmeID}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := e.createAPIKey(APIKey{Name: "x", OrganizationID: acmeID}); err == nil || len(e.apiKeys) != 1000 {
-		t.Errorf("got %d keys, error %v, want 1000 and an error", len(e.apiKeys), err)
+	if _, err := e.create(APIKey{Name: "x", OrganizationID: acmeID}); err == nil || len(e.apiKeys.list) != 1000 {
+		t.Errorf("got %d keys, error %v, want 1000 and an error", len(e.apiKeys.list), err)
 	}
 }
 
@@ -248,8 +248,8 @@ func TestSeedsFollowOrganizations(t *testing.T) {
 			tt.config.BaseURL, tt.config.ClientID, tt.config.APIKey = &url.URL{Scheme: "http", Host: "authkit"}, testClient, testKey
 			tt.config.SigningKey = must(signingKey())
 			e := must(New(tt.config))
-			if len(e.apiKeys) != tt.keys || len(e.config.Applications) != tt.clients {
-				t.Errorf("got %d keys, %d applications, want %d, %d", len(e.apiKeys), len(e.config.Applications), tt.keys, tt.clients)
+			if len(e.apiKeys.list) != tt.keys || len(e.config.Applications) != tt.clients {
+				t.Errorf("got %d keys, %d applications, want %d, %d", len(e.apiKeys.list), len(e.config.Applications), tt.keys, tt.clients)
 			}
 		})
 	}

@@ -1,19 +1,37 @@
 package emulator
 
 import (
+	"cmp"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // organizationSelection is the grant that finishes organization_selection_required.
 const organizationSelection = "urn:workos:oauth:grant-type:organization-selection"
+
+// authentication has the grants that make sessions and their tokens, and what is under way. The
+// environment's lock guards it; the caller of its methods with small letters holds it.
+type authentication struct {
+	*environment
+	codes    *bounded[grant]
+	pending  *bounded[grant] // waiting for the choice of an organization
+	sessions *bounded[*session]
+	tokens   *bounded[*refreshToken]
+}
+
+func newAuthentication(e *environment) *authentication {
+	now := e.config.Now
+	return &authentication{
+		environment: e,
+		codes:       newBounded[grant](maxCodes, codeLifetime, now),
+		pending:     newBounded[grant](maxCodes, codeLifetime, now),
+		sessions:    newBounded[*session](maxSessions, sessionLifetime, now),
+		tokens:      newBounded[*refreshToken](maxRefreshTokens, sessionLifetime, now),
+	}
+}
 
 // grant is what a code or a pending authentication token stands for.
 type grant struct {
@@ -37,7 +55,7 @@ func (e *Emulator) authenticate(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		e.mu.Lock()
-		answer, err := e.grant(p)
+		answer, err := e.answer(p)
 		e.mu.Unlock()
 		if err != nil {
 			writeError(w, err)
@@ -58,63 +76,37 @@ func grantName(grantType string) string {
 	return ""
 }
 
-// params reads a body of form values or of a JSON object, whose strings count.
-func params(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if mediaType == "application/x-www-form-urlencoded" {
-		if err := r.ParseForm(); err != nil {
-			return nil, oauthError("invalid_request", "The body is not a valid form.")
-		}
-		return r.PostForm, nil
-	}
-	var body map[string]any
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, oauthError("invalid_request", "The body is not a valid JSON object.")
-	}
-	p := url.Values{}
-	for name, value := range body {
-		if s, ok := value.(string); ok {
-			p.Set(name, s)
-		}
-	}
-	return p, nil
-}
-
-// grant runs one grant. The caller holds the lock.
-func (e *Emulator) grant(p url.Values) (*authenticated, error) {
-	if err := e.checkClient(p); err != nil {
+// answer runs one grant.
+func (a *authentication) answer(p url.Values) (*authenticated, error) {
+	if err := a.checkClient(p); err != nil {
 		return nil, err
 	}
 	switch p.Get("grant_type") {
 	case "authorization_code":
-		return e.grantCode(p)
+		return a.grantCode(p)
 	case "refresh_token":
-		return e.grantRefresh(p)
+		return a.grantRefresh(p)
 	case organizationSelection:
-		return e.grantSelection(p)
+		return a.grantSelection(p)
 	}
 	return nil, oauthError("invalid_request", "The grant_type is not supported.")
 }
 
-func (e *Emulator) checkClient(p url.Values) error {
-	if p.Get("client_id") != e.config.ClientID {
+func (a *authentication) checkClient(p url.Values) error {
+	if p.Get("client_id") != a.config.ClientID {
 		return oauthError("invalid_client", "Invalid client ID.")
 	}
-	if !same(p.Get("client_secret"), e.config.APIKey) {
+	if !same(p.Get("client_secret"), a.config.APIKey) {
 		return oauthError("invalid_client", "Invalid client secret.")
 	}
 	return nil
 }
 
-// same compares secrets.
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
 // grantCode spends the code, also when it is then refused. Like the real API it repeats the code
 // in its refusal, so that a client that logs descriptions is found out here.
-func (e *Emulator) grantCode(p url.Values) (*authenticated, error) {
+func (a *authentication) grantCode(p url.Values) (*authenticated, error) {
 	code := p.Get("code")
-	g, ok := e.codes.take(e.config.Now(), code)
+	g, ok := a.codes.take(code)
 	if !ok || g.person.deleted {
 		return nil, oauthError("invalid_grant", fmt.Sprintf("The code '%.64s' has expired or is invalid.", code))
 	}
@@ -123,15 +115,15 @@ func (e *Emulator) grantCode(p url.Values) (*authenticated, error) {
 	}
 	if _, ok := g.person.membership(g.organizationID); !ok {
 		g.organizationID = ""
-		switch organizations := e.organizationsOf(g.person.User); len(organizations) {
+		switch organizations := a.organizationsOf(g.person.User); len(organizations) {
 		case 0:
 		case 1:
 			g.organizationID = organizations[0].ID
 		default:
-			return nil, e.selectionRequired(g, organizations)
+			return nil, a.selectionRequired(g, organizations)
 		}
 	}
-	return e.startSession(g, p.Get("ip_address"), p.Get("user_agent"))
+	return a.startSession(g, p.Get("ip_address"), p.Get("user_agent"))
 }
 
 func checkVerifier(challenge, verifier string) error {
@@ -150,9 +142,9 @@ func checkVerifier(challenge, verifier string) error {
 
 // selectionRequired is the answer to a user of several organizations who has not
 // chosen one.
-func (e *Emulator) selectionRequired(g grant, organizations []Organization) error {
+func (a *authentication) selectionRequired(g grant, organizations []Organization) error {
 	token := newSecret()
-	e.pending.put(e.config.Now(), token, g)
+	a.pending.put(token, g)
 	type choice struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
@@ -171,56 +163,53 @@ func (e *Emulator) selectionRequired(g grant, organizations []Organization) erro
 }
 
 // grantSelection leaves the pending token for another try when the organization is refused.
-func (e *Emulator) grantSelection(p url.Values) (*authenticated, error) {
-	now, token := e.config.Now(), p.Get("pending_authentication_token")
-	g, ok := e.pending.get(now, token)
+func (a *authentication) grantSelection(p url.Values) (*authenticated, error) {
+	token := p.Get("pending_authentication_token")
+	g, ok := a.pending.get(token)
 	if !ok || g.person.deleted {
 		return nil, codeError(http.StatusBadRequest, "invalid_pending_authentication_token",
 			"The pending authentication token has expired or is invalid.")
 	}
-	if err := e.checkMembership(g.person, p.Get("organization_id")); err != nil {
+	if err := a.checkMembership(g.person, p.Get("organization_id")); err != nil {
 		return nil, err
 	}
-	if err := e.checkSteps(g.person, p.Get("organization_id")); err != nil {
+	if err := a.checkSteps(g.person, p.Get("organization_id")); err != nil {
 		return nil, err
 	}
-	e.pending.take(now, token)
+	a.pending.take(token)
 	g.organizationID = p.Get("organization_id")
-	return e.startSession(g, p.Get("ip_address"), p.Get("user_agent"))
+	return a.startSession(g, p.Get("ip_address"), p.Get("user_agent"))
 }
 
-func (e *Emulator) checkMembership(p *person, organizationID string) error {
-	if _, ok := e.organization(organizationID); !ok {
-		return oauthError("organization_not_found", "The organization does not exist.")
+// grantRefresh rotates a refresh token. A refused one is not spent by the refusal.
+func (a *authentication) grantRefresh(p url.Values) (*authenticated, error) {
+	now := a.config.Now()
+	token, ok := a.tokens.get(p.Get("refresh_token"))
+	if !ok {
+		return nil, oauthError("invalid_grant", "Invalid refresh token.")
 	}
-	if _, ok := p.membership(organizationID); !ok {
-		return oauthError("organization_membership_not_found", "The user is not a member of the organization.")
+	s, ok := a.sessions.get(token.session.id)
+	if !ok || !s.ended.IsZero() {
+		return nil, oauthError("invalid_grant", "Session has already ended.")
 	}
-	return nil
-}
-
-// What an organization may require of those who enter it.
-const (
-	ssoRequired   = "sso_required"
-	mfaEnrollment = "mfa_enrollment"
-)
-
-// checkSteps refuses a user whom the organization asks for a step that only the hosted page has.
-// Nothing takes the pending token: the way is a sign-in with the organization's id. The caller holds
-// the lock.
-func (e *Emulator) checkSteps(p *person, organizationID string) error {
-	o, _ := e.organization(organizationID)
-	switch o.Requires {
-	case ssoRequired:
-		return &apiError{http.StatusBadRequest, map[string]any{
-			"error":                        ssoRequired,
-			"error_description":            "The user must sign in through the organization's connection.",
-			"connection_ids":               []string{"conn_" + strings.TrimPrefix(o.ID, "org_")},
-			"email":                        p.Email,
-			"pending_authentication_token": newSecret(),
-		}}
-	case mfaEnrollment:
-		return oauthError(mfaEnrollment, "The user must enroll a second factor to finish their authentication.")
+	if !token.spent.IsZero() && now.Sub(token.spent) >= a.settings.GraceWindow {
+		return nil, oauthError("invalid_grant", "Refresh token already exchanged.")
 	}
-	return nil
+	// The session's own organization may have lost the user, or be gone.
+	if organizationID := cmp.Or(p.Get("organization_id"), s.organizationID); organizationID != "" {
+		if err := a.checkMembership(s.person, organizationID); err != nil {
+			return nil, err
+		}
+		if organizationID != s.signedInto {
+			if err := a.checkSteps(s.person, organizationID); err != nil {
+				return nil, err
+			}
+		}
+		s.organizationID = organizationID
+	}
+	if token.spent.IsZero() {
+		token.spent = now
+	}
+	s.updated = a.now()
+	return a.issue(s)
 }

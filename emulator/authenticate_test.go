@@ -17,7 +17,7 @@ import (
 )
 
 // exchange exchanges a code with WorkOS's client.
-func (e *environment) exchange(t *testing.T, code string) usermanagement.AuthenticateResponse {
+func (e *testServer) exchange(t *testing.T, code string) usermanagement.AuthenticateResponse {
 	t.Helper()
 	got, err := e.sdk.AuthenticateWithCode(t.Context(), usermanagement.AuthenticateWithCodeOpts{ClientID: testClient, Code: code})
 	if err != nil {
@@ -26,7 +26,7 @@ func (e *environment) exchange(t *testing.T, code string) usermanagement.Authent
 	return got
 }
 
-func (e *environment) refresh(t *testing.T, token, organizationID string) (usermanagement.RefreshAuthenticationResponse, error) {
+func (e *testServer) refresh(t *testing.T, token, organizationID string) (usermanagement.RefreshAuthenticationResponse, error) {
 	t.Helper()
 	return e.sdk.AuthenticateWithRefreshToken(t.Context(), usermanagement.AuthenticateWithRefreshTokenOpts{
 		ClientID: testClient, RefreshToken: token, OrganizationID: organizationID,
@@ -34,7 +34,7 @@ func (e *environment) refresh(t *testing.T, token, organizationID string) (userm
 }
 
 // signIn makes a session and gives the answer.
-func (e *environment) signIn(t *testing.T, email, organizationID string) authenticated {
+func (e *testServer) signIn(t *testing.T, email, organizationID string) authenticated {
 	t.Helper()
 	raw, err := e.SignIn(email, organizationID)
 	if err != nil {

@@ -18,10 +18,10 @@ var challengeFormat = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 // authorize answers /user_management/authorize: the page, and with POST the
 // user's choice on it.
-func (e *Emulator) authorize(w http.ResponseWriter, r *http.Request) {
-	req, problem := e.parseAuthorize(r)
+func (h *hosted) authorize(w http.ResponseWriter, r *http.Request) {
+	req, problem := h.parseAuthorize(r)
 	if problem != "" {
-		e.pages.message(w, http.StatusBadRequest, "Can't sign in", problem)
+		h.message(w, http.StatusBadRequest, "Can't sign in", problem)
 		return
 	}
 	if code, description := req.refusal(); code != "" {
@@ -29,20 +29,20 @@ func (e *Emulator) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost {
-		e.submit(w, r, req)
+		h.submit(w, r, req)
 		return
 	}
 	hint := req.query.Get("login_hint")
-	if code, ok := e.hintedCode(req, hint); ok {
+	if code, ok := h.hintedCode(req, hint); ok {
 		req.redirect(w, r, url.Values{"code": {code}})
 		return
 	}
-	e.showUsers(w, req, http.StatusOK, hint, "")
+	h.showUsers(w, req, http.StatusOK, hint, "")
 }
 
-// parseAuthorize names the problem of a request that must not be answered with a redirect: nobody
-// knows then whether the redirect URI is the application's.
-func (e *Emulator) parseAuthorize(r *http.Request) (authorizeRequest, string) {
+// parseAuthorize names the problem of a request that must not be answered with a redirect: the
+// redirect URI may be another application's.
+func (h *hosted) parseAuthorize(r *http.Request) (authorizeRequest, string) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return authorizeRequest{}, "The query is malformed."
@@ -52,11 +52,11 @@ func (e *Emulator) parseAuthorize(r *http.Request) (authorizeRequest, string) {
 			return authorizeRequest{}, "The parameter " + name + " is repeated."
 		}
 	}
-	if query.Get("client_id") != e.config.ClientID {
+	if query.Get("client_id") != h.config.ClientID {
 		return authorizeRequest{}, "The client_id is not this environment's."
 	}
 	raw := query.Get("redirect_uri")
-	if !slices.Contains(e.config.RedirectURIs, raw) {
+	if !slices.Contains(h.config.RedirectURIs, raw) {
 		return authorizeRequest{}, "This is not a registered redirect URI: " + raw
 	}
 	u, err := url.Parse(raw)
@@ -85,25 +85,25 @@ func (req authorizeRequest) refusal() (code, description string) {
 }
 
 // hintedCode signs a user that the login_hint names in at once.
-func (e *Emulator) hintedCode(req authorizeRequest, hint string) (code string, ok bool) {
+func (h *hosted) hintedCode(req authorizeRequest, hint string) (code string, ok bool) {
 	email, err := normalEmail(hint)
 	if err != nil {
 		return "", false
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	p, ok := e.find(email)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p, ok := h.find(email)
 	if !ok {
 		return "", false
 	}
-	return e.newCode(req, p, req.query.Get("organization_id")), true
+	return h.newCode(req, p, req.query.Get("organization_id")), true
 }
 
 // submit takes what the user chose on the page.
-func (e *Emulator) submit(w http.ResponseWriter, r *http.Request, req authorizeRequest) {
+func (h *hosted) submit(w http.ResponseWriter, r *http.Request, req authorizeRequest) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
-		e.pages.message(w, http.StatusBadRequest, "Can't sign in", "The form is malformed.")
+		h.message(w, http.StatusBadRequest, "Can't sign in", "The form is malformed.")
 		return
 	}
 	if r.PostForm.Has("cancel") {
@@ -114,34 +114,34 @@ func (e *Emulator) submit(w http.ResponseWriter, r *http.Request, req authorizeR
 	if organizationID == "" {
 		organizationID = req.query.Get("organization_id")
 	}
-	switch code, u, err := e.chosenCode(req, email, organizationID); {
+	switch code, u, err := h.chosenCode(req, email, organizationID); {
 	case err != nil:
-		e.showUsers(w, req, http.StatusBadRequest, email, "This is not an email address.")
+		h.showUsers(w, req, http.StatusBadRequest, email, "This is not an email address.")
 	case code == "":
-		e.showOrganizations(w, req, u)
+		h.showOrganizations(w, req, u)
 	default:
 		req.redirect(w, r, url.Values{"code": {code}})
 	}
 }
 
 // chosenCode signs the chosen user in. Without a code, the user has yet to choose an organization.
-func (e *Emulator) chosenCode(req authorizeRequest, email, organizationID string) (code string, u User, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	p, err := e.findOrMake(email)
+func (h *hosted) chosenCode(req authorizeRequest, email, organizationID string) (code string, u User, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p, err := h.findOrMake(email, h.now())
 	if err != nil {
 		return "", User{}, err
 	}
 	if _, member := p.membership(organizationID); !member && len(p.active()) > 1 {
 		return "", p.User, nil
 	}
-	return e.newCode(req, p, organizationID), p.User, nil
+	return h.newCode(req, p, organizationID), p.User, nil
 }
 
 // newCode makes a code for the user. The caller holds the lock.
-func (e *Emulator) newCode(req authorizeRequest, p *person, organizationID string) string {
+func (h *hosted) newCode(req authorizeRequest, p *person, organizationID string) string {
 	code := newSecret()
-	e.codes.put(e.config.Now(), code, grant{p, organizationID, req.query.Get("code_challenge")})
+	h.codes.put(code, grant{p, organizationID, req.query.Get("code_challenge")})
 	return code
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sync"
 )
 
 // Application is a machine-to-machine application of WorkOS Connect: a customer's program, which
@@ -37,37 +38,39 @@ func applicationProblems(applications []Application, environment string, organiz
 // connectIssuer is the AuthKit domain, which issues Connect's tokens.
 func (c Config) connectIssuer() string { return c.BaseURL.Scheme + "://" + c.BaseURL.Host }
 
-// connectKeys are Connect's own: who verifies its tokens with the key set of sessions finds out.
-func (c Config) connectKeys() (*keys, error) { return newKeys(c.ConnectSigningKey) }
+// connect is WorkOS Connect, whose issuer has keys of its own: who verifies its tokens with the key set
+// of sessions finds out.
+type connect struct {
+	*environment
+	connectKeys func() (*keys, error) // made when first asked for
+}
 
-func (e *Emulator) routeConnect(route routeFunc) {
-	route(http.MethodPost, "/oauth2/token", "connect.token", e.postToken)
-	route(http.MethodGet, "/oauth2/jwks", "connect.jwks", e.connectJWKS)
-	route(http.MethodGet, "/.well-known/oauth-authorization-server", "connect.metadata", e.connectMetadata)
+func newConnect(e *environment) *connect {
+	return &connect{e, sync.OnceValues(func() (*keys, error) { return newKeys(e.config.ConnectSigningKey) })}
 }
 
 // ConnectToken signs an access token of WorkOS Connect with these claims. What they don't name is
 // as in a token that the first application gets for itself. With a sub of their own it is a user's
 // token for an application: there is an app_consent_ sid, and no org_id unless it is given. A claim
 // that is nil is left out.
-func (e *Emulator) ConnectToken(claims map[string]any) (string, error) {
-	keys, err := e.connectKeys()
+func (c *connect) ConnectToken(claims map[string]any) (string, error) {
+	keys, err := c.connectKeys()
 	if err != nil {
 		return "", err
 	}
-	e.mu.Lock()
-	now, lifetime := e.now(), e.settings.AccessTokenLifetime
-	e.mu.Unlock()
+	c.mu.Lock()
+	now, lifetime := c.now(), c.settings.AccessTokenLifetime
+	c.mu.Unlock()
 	all := map[string]any{
-		"iss": e.config.connectIssuer(), "aud": e.config.ClientID, "jti": newID("", now),
+		"iss": c.config.connectIssuer(), "aud": c.config.ClientID, "jti": newID("", now),
 		"iat": now.Unix(), "exp": now.Add(lifetime).Unix(),
 	}
-	if applications := e.config.Applications; len(applications) > 0 {
+	if applications := c.config.Applications; len(applications) > 0 {
 		all["client_id"] = applications[0].ClientID
 	}
 	if _, user := claims["sub"]; user {
 		all["sid"] = newID("app_consent_", now)
-	} else if applications := e.config.Applications; len(applications) > 0 {
+	} else if applications := c.config.Applications; len(applications) > 0 {
 		all["sub"], all["org_id"] = applications[0].ClientID, applications[0].OrganizationID
 	}
 	maps.Copy(all, claims)
@@ -92,9 +95,9 @@ type connectTokenJSON struct {
 }
 
 // postToken answers POST /oauth2/token.
-func (e *Emulator) postToken(w http.ResponseWriter, r *http.Request) {
+func (c *connect) postToken(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	answer, err := e.grantApplication(r)
+	answer, err := c.grantApplication(r)
 	if err != nil {
 		if errors.Is(err, errApplication) && r.Header.Get("Authorization") != "" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="WorkOS Connect"`) // RFC 6749, section 5.2
@@ -109,12 +112,12 @@ func (e *Emulator) postToken(w http.ResponseWriter, r *http.Request) {
 var scopeFormat = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$`)
 
 // grantApplication gives an application a token for itself.
-func (e *Emulator) grantApplication(r *http.Request) (*connectTokenJSON, error) {
+func (c *connect) grantApplication(r *http.Request) (*connectTokenJSON, error) {
 	form, err := tokenRequest(r)
 	if err != nil {
 		return nil, err
 	}
-	a, err := e.authenticateApplication(r, form)
+	a, err := c.authenticateApplication(r, form)
 	if err != nil {
 		return nil, err
 	}
@@ -131,11 +134,13 @@ func (e *Emulator) grantApplication(r *http.Request) (*connectTokenJSON, error) 
 	if scope != "" {
 		claims["scope"] = scope
 	}
-	token, err := e.ConnectToken(claims)
+	token, err := c.ConnectToken(claims)
 	if err != nil {
 		return nil, err
 	}
-	return &connectTokenJSON{token, "bearer", int(e.Settings().AccessTokenLifetime.Seconds()), scope}, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &connectTokenJSON{token, "bearer", int(c.settings.AccessTokenLifetime.Seconds()), scope}, nil
 }
 
 // tokenRequest reads the form, in which no parameter stands twice (RFC 6749, section 3.2).
@@ -157,7 +162,7 @@ var errApplication error = &apiError{http.StatusUnauthorized,
 
 // authenticateApplication knows an application by its id and secret, in the form or as HTTP Basic
 // but not both (RFC 6749, section 2.3). It goes with its organization.
-func (e *Emulator) authenticateApplication(r *http.Request, form url.Values) (Application, error) {
+func (c *connect) authenticateApplication(r *http.Request, form url.Values) (Application, error) {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	if r.Header.Get("Authorization") != "" {
 		if form.Has("client_id") || form.Has("client_secret") {
@@ -171,21 +176,21 @@ func (e *Emulator) authenticateApplication(r *http.Request, form url.Values) (Ap
 			return Application{}, errApplication
 		}
 	}
-	i := slices.IndexFunc(e.config.Applications, func(a Application) bool { return a.ClientID == id })
-	if i < 0 || !same(secret, e.config.Applications[i].ClientSecret) {
+	i := slices.IndexFunc(c.config.Applications, func(a Application) bool { return a.ClientID == id })
+	if i < 0 || !same(secret, c.config.Applications[i].ClientSecret) {
 		return Application{}, errApplication
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if _, ok := e.organization(e.config.Applications[i].OrganizationID); !ok {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.organization(c.config.Applications[i].OrganizationID); !ok {
 		return Application{}, errApplication
 	}
-	return e.config.Applications[i], nil
+	return c.config.Applications[i], nil
 }
 
 // connectJWKS answers GET /oauth2/jwks.
-func (e *Emulator) connectJWKS(w http.ResponseWriter, _ *http.Request) {
-	keys, err := e.connectKeys()
+func (c *connect) connectJWKS(w http.ResponseWriter, _ *http.Request) {
+	keys, err := c.connectKeys()
 	if err != nil {
 		writeError(w, err)
 		return
@@ -194,11 +199,11 @@ func (e *Emulator) connectJWKS(w http.ResponseWriter, _ *http.Request) {
 }
 
 // connectMetadata answers GET /.well-known/oauth-authorization-server (RFC 8414).
-func (e *Emulator) connectMetadata(w http.ResponseWriter, _ *http.Request) {
+func (c *connect) connectMetadata(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
-		"issuer":                                e.config.connectIssuer(),
-		"token_endpoint":                        e.config.under("oauth2/token").String(),
-		"jwks_uri":                              e.config.under("oauth2/jwks").String(),
+		"issuer":                                c.config.connectIssuer(),
+		"token_endpoint":                        c.config.under("oauth2/token").String(),
+		"jwks_uri":                              c.config.under("oauth2/jwks").String(),
 		"grant_types_supported":                 []string{"client_credentials"},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
 	})

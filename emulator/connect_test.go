@@ -19,7 +19,7 @@ const (
 )
 
 // keySet reads a served key set.
-func (e *environment) keySet(t *testing.T, path string) (set jose.JSONWebKeySet) {
+func (e *testServer) keySet(t *testing.T, path string) (set jose.JSONWebKeySet) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(e.get(t, e.url+path).body), &set); err != nil || len(set.Keys) == 0 {
 		t.Fatalf("%s: got %v, error %v, want keys", path, set, err)
@@ -28,7 +28,7 @@ func (e *environment) keySet(t *testing.T, path string) (set jose.JSONWebKeySet)
 }
 
 // connectClaims verifies a token with Connect's key set, and that it isn't one of sessions.
-func (e *environment) connectClaims(t *testing.T, token string) map[string]any {
+func (e *testServer) connectClaims(t *testing.T, token string) map[string]any {
 	t.Helper()
 	signed := must(jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256}))
 	if _, err := signed.Verify(e.keySet(t, "/sso/jwks/"+testClient)); err == nil {
@@ -47,7 +47,7 @@ func (e *environment) connectClaims(t *testing.T, token string) map[string]any {
 }
 
 // token asks for a token with changes to the usual form; an empty value removes a parameter.
-func (e *environment) token(t *testing.T, changes map[string]string, header ...string) response {
+func (e *testServer) token(t *testing.T, changes map[string]string, header ...string) response {
 	t.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {warehouse}, "client_secret": {warehouseSecret}}
 	for name, value := range changes {
@@ -175,7 +175,7 @@ func TestConnectTokenRefuses(t *testing.T) {
 func TestApplicationGoesWithItsOrganization(t *testing.T) {
 	t.Parallel()
 	e := start(t, nil)
-	if err := e.DeleteOrganization(acmeID); err != nil {
+	if err := e.deleteOrganization(acmeID); err != nil {
 		t.Fatal(err)
 	}
 	if got := e.token(t, nil); got.status != 401 || decode(t, got.body)["error"] != "invalid_client" {

@@ -1,179 +1,61 @@
 package emulator
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"net/mail"
+	"iter"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
-// User is somebody who can sign in. Empty strings are null in the API's answers.
-type User struct {
-	ID                string
-	Email             string // in lower case
-	FirstName         string
-	LastName          string
-	ProfilePictureURL string
-	Locale            string
-	ExternalID        string
-	Metadata          map[string]string
-	Memberships       []Membership  // organizations, may be none
-	Impersonator      *Impersonator // who acts as this user; nil: the user signs in
+// directory is who and what there is: users, organizations, memberships and roles. The caller of its methods
+// holds the environment's lock.
+type directory struct {
+	organizations []Organization
+	seeded        []*person
+	made          *bounded[*person]    // users made on the spot, by email address
+	roles         map[roleKey][]string // permissions that SetRole gave
 }
 
-// Name is the user's full name, or the email address of one who has none.
-func (u User) Name() string {
-	if name := strings.TrimSpace(u.FirstName + " " + u.LastName); name != "" {
-		return name
+func newDirectory(config Config) directory {
+	d := directory{
+		organizations: slices.Clone(config.Organizations),
+		made:          newBounded[*person](maxMadeUsers, sessionLifetime, config.Now),
+		roles:         map[roleKey][]string{},
 	}
-	return u.Email
-}
-
-// membership of the user in an organization, if it is active.
-func (u User) membership(organizationID string) (Membership, bool) {
-	for _, m := range u.active() {
-		if m.OrganizationID == organizationID {
-			return m, true
-		}
+	for _, user := range config.Users {
+		d.seeded = append(d.seeded, newPerson(user, config.Now()))
 	}
-	return Membership{}, false
+	return d
 }
 
-// active memberships of the user.
-func (u User) active() []Membership {
-	return slices.DeleteFunc(slices.Clone(u.Memberships), func(m Membership) bool { return m.Inactive })
-}
-
-// Membership says what a user is and may do in an organization.
-type Membership struct {
-	ID             string // empty: a new one
-	OrganizationID string
-	Roles          []string // the first is the token's role claim; at least one
-	Permissions    []string // SetRole overrides them
-	Inactive       bool     // kept, but as good as none
-
-	updated time.Time
-}
-
-// Organization is what users can be members of.
-type Organization struct {
-	ID           string
-	Name         string
-	Entitlements []string
-	FeatureFlags []string
-
-	// Requires is what a session that began elsewhere lacks to come here by a refresh: sso_required
-	// or mfa_enrollment. A sign-in on the hosted page brings it along. Empty: nothing.
-	Requires string
-}
-
-// isKnown says whether an organization of that id is among them.
-func isKnown(organizations []Organization, id string) bool {
-	return slices.ContainsFunc(organizations, func(o Organization) bool { return o.ID == id })
-}
-
-// Impersonator is the operator who signs in as somebody else.
-type Impersonator struct {
-	Email  string
-	Reason string // may be empty
-}
-
-// person is a user with what changes while the emulator runs. The slice of memberships is
-// replaced, never written to: copies of the user are read without the lock.
-type person struct {
-	User
-	created    time.Time
-	lastSignIn time.Time
-	deleted    bool
-}
-
-// newPerson gives the user's memberships what they lack.
-func newPerson(u User, now time.Time) *person {
-	u.Memberships = slices.Clone(u.Memberships)
-	for i := range u.Memberships {
-		m := &u.Memberships[i]
-		m.ID, m.updated = cmp.Or(m.ID, newID("om_", now)), now
-	}
-	return &person{User: u, created: now}
-}
-
-func directoryProblems(users []User, organizations []Organization) []error {
-	var problems []error
-	known := map[string]bool{}
-	unique := func(id string) {
-		if id == "" || known[id] {
-			problems = append(problems, fmt.Errorf("emulator: id or email address %q: must be set and unique", id))
-		}
-		known[id] = true
-	}
-	for _, o := range organizations {
-		unique(o.ID)
-		if o.Requires != "" && o.Requires != ssoRequired && o.Requires != mfaEnrollment {
-			problems = append(problems, fmt.Errorf("emulator: organization %s: requires %q: must be %s, %s or nothing",
-				o.ID, o.Requires, ssoRequired, mfaEnrollment))
-		}
-	}
-	for _, u := range users {
-		unique(u.ID)
-		unique(u.Email)
-		if normal, err := normalEmail(u.Email); err != nil || normal != u.Email {
-			problems = append(problems, fmt.Errorf("emulator: user %s: not an email address in lower case", u.ID))
-		}
-		for _, m := range u.Memberships {
-			if m.ID != "" {
-				unique(m.ID)
-			}
-			if !isKnown(organizations, m.OrganizationID) || len(m.Roles) == 0 {
-				problems = append(problems, fmt.Errorf("emulator: user %s: a membership needs a known organization and a role", u.ID))
-			}
-		}
-	}
-	return problems
-}
-
-var errEmail = errors.New("emulator: not an email address")
-
-// normalEmail is the form in which addresses are compared.
-func normalEmail(raw string) (string, error) {
-	email := strings.ToLower(strings.TrimSpace(raw))
-	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > 254 {
-		return "", errEmail
-	}
-	return email, nil
-}
-
-// find looks a user up by email address. The caller holds the lock.
-func (e *Emulator) find(email string) (*person, bool) {
-	for _, p := range e.seeded {
+// find looks a user up by email address.
+func (d *directory) find(email string) (*person, bool) {
+	for _, p := range d.seeded {
 		if p.Email == email {
 			return p, true
 		}
 	}
-	return e.made.get(e.config.Now(), email)
+	return d.made.get(email)
 }
 
-// findOrMake is find, and makes a plain user where there is none. The caller holds the lock.
-func (e *Emulator) findOrMake(raw string) (*person, error) {
+// findOrMake is find, and makes a plain user where there is none.
+func (d *directory) findOrMake(raw string, now time.Time) (*person, error) {
 	email, err := normalEmail(raw)
 	if err != nil {
 		return nil, err
 	}
-	if p, ok := e.find(email); ok {
+	if p, ok := d.find(email); ok {
 		return p, nil
 	}
-	now := e.now()
 	p := newPerson(User{ID: newID("user_", now), Email: email}, now)
-	e.made.put(e.config.Now(), email, p)
+	d.made.put(email, p)
 	return p, nil
 }
 
-// byID looks a user up by id. The caller holds the lock.
-func (e *Emulator) byID(id string) (*person, bool) {
-	for _, p := range slices.Concat(e.seeded, e.made.all(e.config.Now())) {
+// byID looks a user up by id.
+func (d *directory) byID(id string) (*person, bool) {
+	for _, p := range slices.Concat(d.seeded, d.made.all()) {
 		if p.ID == id {
 			return p, true
 		}
@@ -181,22 +63,104 @@ func (e *Emulator) byID(id string) (*person, bool) {
 	return nil, false
 }
 
-// organization looks an organization up by id. The caller holds the lock.
-func (e *Emulator) organization(id string) (Organization, bool) {
-	i := slices.IndexFunc(e.organizations, func(o Organization) bool { return o.ID == id })
+// organization looks an organization up by id.
+func (d *directory) organization(id string) (Organization, bool) {
+	i := slices.IndexFunc(d.organizations, func(o Organization) bool { return o.ID == id })
 	if i < 0 {
 		return Organization{}, false
 	}
-	return e.organizations[i], true
+	return d.organizations[i], true
 }
 
-// organizationsOf lists the organizations that a user is an active member of. The caller holds the lock.
-func (e *Emulator) organizationsOf(u User) []Organization {
+// organizationsOf lists the organizations that a user is an active member of.
+func (d *directory) organizationsOf(u User) []Organization {
 	var list []Organization
 	for _, m := range u.active() {
-		if o, ok := e.organization(m.OrganizationID); ok {
+		if o, ok := d.organization(m.OrganizationID); ok {
 			list = append(list, o)
 		}
 	}
 	return list
+}
+
+// members yields every membership with its user. Users made on the spot have none.
+func (d *directory) members() iter.Seq2[*person, Membership] {
+	return func(yield func(*person, Membership) bool) {
+		for _, p := range d.seeded {
+			for _, m := range p.Memberships {
+				if !yield(p, m) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// permissions of a membership: those of its roles, as far as SetRole gave them, else its own.
+func (d *directory) permissions(m Membership) []string {
+	var list []string
+	given := false
+	for _, slug := range m.Roles {
+		permissions, ok := d.roles[roleKey{m.OrganizationID, slug}]
+		if !ok {
+			permissions, ok = d.roles[roleKey{"", slug}]
+		}
+		given = given || ok
+		list = append(list, permissions...)
+	}
+	if !given {
+		return m.Permissions
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// remove takes a user out of the directory. Codes may be under way, so the person says so too.
+func (d *directory) remove(p *person) {
+	p.deleted = true
+	d.made.take(p.Email)
+	d.seeded = slices.DeleteFunc(d.seeded, func(other *person) bool { return other == p })
+}
+
+// removeOrganization takes an organization and its memberships out of the directory.
+func (d *directory) removeOrganization(id string) {
+	d.organizations = slices.DeleteFunc(d.organizations, func(o Organization) bool { return o.ID == id })
+	for _, p := range d.seeded {
+		p.Memberships = slices.DeleteFunc(slices.Clone(p.Memberships), func(m Membership) bool { return m.OrganizationID == id })
+	}
+}
+
+func (d *directory) checkMembership(p *person, organizationID string) error {
+	if _, ok := d.organization(organizationID); !ok {
+		return oauthError("organization_not_found", "The organization does not exist.")
+	}
+	if _, ok := p.membership(organizationID); !ok {
+		return oauthError("organization_membership_not_found", "The user is not a member of the organization.")
+	}
+	return nil
+}
+
+// The steps that an organization may require of those who enter it.
+const (
+	ssoRequired   = "sso_required"
+	mfaEnrollment = "mfa_enrollment"
+)
+
+// checkSteps refuses a user whom the organization asks for a step that only the hosted page has.
+// Nothing takes the pending token: the way is a sign-in with the organization's id.
+func (d *directory) checkSteps(p *person, organizationID string) error {
+	o, _ := d.organization(organizationID)
+	switch o.Requires {
+	case ssoRequired:
+		return &apiError{http.StatusBadRequest, map[string]any{
+			"error":                        ssoRequired,
+			"error_description":            "The user must sign in through the organization's connection.",
+			"connection_ids":               []string{"conn_" + strings.TrimPrefix(o.ID, "org_")},
+			"email":                        p.Email,
+			"pending_authentication_token": newSecret(),
+		}}
+	case mfaEnrollment:
+		return oauthError(mfaEnrollment, "The user must enroll a second factor to finish their authentication.")
+	}
+	return nil
 }

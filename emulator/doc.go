@@ -25,7 +25,7 @@
 //	GET  /oauth2/jwks                               key set of these tokens
 //	GET  /.well-known/oauth-authorization-server
 //
-// What WorkOS's dashboard does (Bearer API key), each with its webhooks:
+// The changes that WorkOS's dashboard makes (Bearer API key), each with its webhooks:
 //
 //	DELETE /user_management/users/{id}
 //	DELETE /organizations/{id}
@@ -34,18 +34,25 @@
 //	PUT    /user_management/organization_memberships/{id}/deactivate and /reactivate
 //	DELETE /user_management/organization_memberships/{id}
 //
-// The emulator's own, with a method of Emulator for each (Bearer API key, but for calls):
+// The emulator's own (Bearer API key, but for calls); a name is that of Emulator's method:
 //
-//	GET                /_emulator/calls         how often each endpoint was called
-//	GET, POST, DELETE  /_emulator/faults        what goes wrong: AddFault
+//	GET                /_emulator/calls         how often each endpoint was called: Calls
+//	GET, POST, DELETE  /_emulator/faults        what goes wrong: Faulted, AddFault, ClearFaults
 //	GET, PATCH         /_emulator/settings      lifetimes, issuer, clock: Change
 //	POST               /_emulator/keys/rotate   RotateKey
 //	POST               /_emulator/keys/publish  PublishKey
 //	PUT                /_emulator/roles/{slug}  SetRole
-//	POST               /_emulator/events        SendEvent
+//	POST               /_emulator/events        an event of any name, which changes nothing
 //	GET                /_emulator/webhooks      Deliveries
 //
 // docs/emulator.md shows them with curl.
+//
+// In the code the parts share one environment with its directory and its lock:
+//
+//	environment ── authentication ── hosted     grants, sessions, tokens; the pages
+//	           ├── apiKeys                       customers' keys
+//	           └── connect                       WorkOS Connect's tokens
+//	calls                                        counts every call, lets faults answer it
 //
 // # Signing in
 //
@@ -94,7 +101,7 @@
 // Every event goes to each of Config.WebhookURLs, in order, in the background, signed as
 // WorkOS signs: session.created, session.revoked, user.deleted, organization.deleted,
 // organization_membership.updated and .deleted, role.updated, organization_role.updated,
-// api_key.created, api_key.revoked, and what SendEvent sends. One change sends one event: the deletion
+// api_key.created, api_key.revoked, and those that POST /_emulator/events has. One change sends one event: the deletion
 // of a user says nothing of the user's sessions and API keys. Without webhook URLs nothing runs in the background.
 //
 // client_id and client_secret are checked; a wrong one is 400 invalid_client. The

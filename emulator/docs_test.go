@@ -103,7 +103,7 @@ func TestDocs(t *testing.T) {
 	e.wantDocumented(t, docs)
 }
 
-func (e *environment) wantDocumented(t *testing.T, docs string) {
+func (e *testServer) wantDocumented(t *testing.T, docs string) {
 	t.Helper()
 	for _, name := range e.endpoints {
 		if !strings.Contains(docs, "`"+name+"`") {

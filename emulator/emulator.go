@@ -2,10 +2,8 @@ package emulator
 
 import (
 	"context"
-	"maps"
+	"io"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -24,75 +22,37 @@ const (
 
 // Emulator is the emulated AuthKit. It is safe for concurrent use.
 type Emulator struct {
-	config    Config // as it was given; what changes while it runs is below
-	pages     *pages
-	handler   http.Handler
-	endpoints []string // what calls are named after
-	webhooks  *webhooks
+	*environment
+	*authentication
+	*apiKeys
+	*connect
+	*calls
 
-	connectKeys func() (*keys, error) // of Connect's issuer; made when first asked for
-
+	handler http.Handler
 	stop    func()
-	stopped <-chan struct{}
-
-	mu            sync.Mutex // guards everything below
-	settings      Settings
-	keys          *keys
-	faults        []Fault
-	organizations []Organization
-	roles         map[roleKey][]string // permissions that SetRole gave
-	seeded        []*person
-	apiKeys       []*apiKey
-	made          *bounded[*person] // users made on the spot, by email address
-	codes         *bounded[grant]
-	pending       *bounded[grant] // waiting for the choice of an organization
-	sessions      *bounded[*session]
-	tokens        *bounded[*refreshToken]
-	calls         map[string]int
-	faulted       map[string]int
 }
 
 // New makes an emulator. The error names every problem of the configuration.
 func New(config Config) (*Emulator, error) {
-	config, err := config.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	keys, err := newKeys(config.SigningKey)
-	if err != nil {
-		return nil, err
-	}
-	pages, err := newPages()
+	shared, err := newEnvironment(config)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Emulator{
-		config:      config,
-		pages:       pages,
-		stop:        stop,
-		stopped:     ctx.Done(),
-		connectKeys: sync.OnceValues(config.connectKeys),
-		settings:    Settings{AccessTokenLifetime: config.AccessTokenLifetime, GraceWindow: config.GraceWindow},
-		keys:        keys,
-		roles:       map[roleKey][]string{},
-		made:        newBounded[*person](maxMadeUsers, sessionLifetime),
-		codes:       newBounded[grant](maxCodes, codeLifetime),
-		pending:     newBounded[grant](maxCodes, codeLifetime),
-		sessions:    newBounded[*session](maxSessions, sessionLifetime),
-		tokens:      newBounded[*refreshToken](maxRefreshTokens, sessionLifetime),
-		calls:       map[string]int{},
-		faulted:     map[string]int{},
+		environment:    shared,
+		authentication: newAuthentication(shared),
+		apiKeys:        newAPIKeys(shared),
+		connect:        newConnect(shared),
+		calls:          &calls{stopped: ctx.Done(), counts: map[string]int{}, faulted: map[string]int{}},
+		stop:           stop,
 	}
-	e.organizations = slices.Clone(config.Organizations)
-	for _, user := range config.Users {
-		e.seeded = append(e.seeded, newPerson(user, config.Now()))
+	pages, err := newHosted(e.authentication)
+	if err != nil {
+		stop()
+		return nil, err
 	}
-	for _, key := range config.APIKeys {
-		e.apiKeys = append(e.apiKeys, newAPIKey(key, config.Now()))
-	}
-	e.handler = e.routes()
-	e.webhooks = newWebhooks(config.WebhookURLs, config.WebhookSecret, e.clock)
+	e.handler = e.routes(pages)
 	e.webhooks.start(ctx)
 	return e, nil
 }
@@ -104,73 +64,85 @@ func (e *Emulator) Close() {
 	e.webhooks.wait()
 }
 
-// routeFunc adds an endpoint, whose calls are named after name.
-type routeFunc func(method, pattern, name string, handle http.HandlerFunc)
+// ServeHTTP answers as AuthKit's API and hosted pages do.
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler.ServeHTTP(w, r) }
 
-func (e *Emulator) routes() http.Handler {
+func (e *Emulator) routes(pages *hosted) http.Handler {
 	r := chi.NewRouter()
-	route := func(method, pattern, name string, handle http.HandlerFunc) {
-		e.endpoints = append(e.endpoints, name)
-		r.MethodFunc(method, pattern, func(w http.ResponseWriter, req *http.Request) {
-			e.count(name)
-			e.serve(name, w, req, handle)
-		})
-	}
-	route(http.MethodGet, "/user_management/authorize", "authorize", e.authorize)
-	route(http.MethodPost, "/user_management/authorize", "authorize.submit", e.authorize)
-	route(http.MethodGet, "/sso/jwks/{clientID}", "jwks", e.jwks)
-	route(http.MethodGet, "/user_management/users/{id}/sessions", "sessions.list", e.withKey(e.listSessions))
-	route(http.MethodPost, "/user_management/sessions/revoke", "sessions.revoke", e.withKey(e.revokeSession))
-	route(http.MethodGet, "/user_management/sessions/logout", "sessions.logout", e.logout)
-	e.manage(route)
-	e.routeAPIKeys(route)
-	e.routeConnect(route)
+	r.Get("/user_management/authorize", e.endpoint("authorize", pages.authorize))
+	r.Post("/user_management/authorize", e.endpoint("authorize.submit", pages.authorize))
+	r.Get("/user_management/sessions/logout", e.endpoint("sessions.logout", pages.logout))
+	r.Get("/sso/jwks/{clientID}", e.endpoint("jwks", e.jwks))
 	r.Post("/user_management/authenticate", e.authenticate) // counts, and fails, by its grants
 	e.endpoints = append(e.endpoints, "authenticate", "authenticate.authorization_code",
 		"authenticate.refresh_token", "authenticate.organization_selection")
-
+	r.Post("/oauth2/token", e.endpoint("connect.token", e.postToken))
+	r.Get("/oauth2/jwks", e.endpoint("connect.jwks", e.connectJWKS))
+	r.Get("/.well-known/oauth-authorization-server", e.endpoint("connect.metadata", e.connectMetadata))
 	r.Get("/health", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	r.Get("/_emulator/calls", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, e.Calls())
 	})
+	e.manage(r)
 	e.control(r)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { writeError(w, errNotFound) })
 	return r
 }
 
-// ServeHTTP answers as AuthKit's API and hosted pages do.
-func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler.ServeHTTP(w, r) }
+// manage has the endpoints for which the API asks for its key.
+func (e *Emulator) manage(r chi.Router) {
+	route := func(method, pattern, name string, handle http.HandlerFunc) {
+		r.MethodFunc(method, pattern, e.endpoint(name, e.withKey(handle)))
+	}
+	const memberships, membership = "/user_management/organization_memberships", "/user_management/organization_memberships/{id}"
+	inactive := func(is bool) http.HandlerFunc {
+		return changed(func(id string) (membershipJSON, error) { return e.setInactive(id, is) })
+	}
+	route(http.MethodGet, "/user_management/users/{id}/sessions", "sessions.list", e.listSessions)
+	route(http.MethodPost, "/user_management/sessions/revoke", "sessions.revoke", e.revokeSession)
+	route(http.MethodDelete, "/user_management/users/{id}", "users.delete", remove(e.DeleteUser))
+	route(http.MethodDelete, "/organizations/{id}", "organizations.delete", remove(e.deleteOrganization))
+	route(http.MethodDelete, "/Organizations/{id}", "organizations.delete", remove(e.deleteOrganization)) // as workos-go v4 spells it
+	route(http.MethodGet, memberships, "memberships.list", e.listMemberships)
+	route(http.MethodPut, membership, "memberships.update", e.updateMembership)
+	route(http.MethodPut, membership+"/deactivate", "memberships.deactivate", inactive(true))
+	route(http.MethodPut, membership+"/reactivate", "memberships.reactivate", inactive(false))
+	route(http.MethodDelete, membership, "memberships.delete", remove(e.deleteMembership))
 
-func (e *Emulator) count(name string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.calls[name]++
+	const ofOrganization, ofUser = "/organizations/{id}/api_keys", "/user_management/users/{id}/api_keys"
+	route(http.MethodPost, "/api_keys/validations", "api_keys.validate", e.postValidation)
+	route(http.MethodGet, ofOrganization, "api_keys.list", e.listAPIKeys)
+	route(http.MethodPost, ofOrganization, "api_keys.create", e.postAPIKey(func(k *APIKey, id string) { k.OrganizationID = id }))
+	route(http.MethodPost, ofUser, "api_keys.create", e.postAPIKey(func(k *APIKey, id string) { k.UserID = id }))
+	route(http.MethodDelete, "/api_keys/{id}", "api_keys.delete", remove(e.DeleteAPIKey))
 }
 
-// Calls says how often each endpoint was called, by name, whether a fault answered or not:
-//
-//	authorize, authorize.submit, jwks
-//	authenticate, and of its calls each grant again: authenticate.authorization_code,
-//	authenticate.refresh_token, authenticate.organization_selection
-//	sessions.list, sessions.revoke, sessions.logout
-//	users.delete, organizations.delete, memberships.list, memberships.update,
-//	memberships.deactivate, memberships.reactivate, memberships.delete
-//	api_keys.validate, api_keys.create, api_keys.list, api_keys.delete
-//	connect.token, connect.jwks, connect.metadata
-//
-// An endpoint that was never called has no entry.
-func (e *Emulator) Calls() map[string]int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return maps.Clone(e.calls)
-}
-
-// Faulted says how many of the calls met a fault, under the names of Calls. A grant's call
-// counts as the grant's alone.
-func (e *Emulator) Faulted() map[string]int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return maps.Clone(e.faulted)
+// control has the emulator's own endpoints. Faults don't reach them.
+func (e *Emulator) control(r chi.Router) {
+	route := func(method, path string, handle func(r *http.Request, body []byte) (any, error)) {
+		r.MethodFunc(method, "/_emulator/"+path, e.withKey(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+			var answer any
+			if err == nil {
+				answer, err = handle(r, body)
+			}
+			if err != nil {
+				writeError(w, badRequest(err))
+				return
+			}
+			writeJSON(w, http.StatusOK, answer)
+		}))
+	}
+	route(http.MethodGet, "faults", e.listFaults)
+	route(http.MethodPost, "faults", e.postFault)
+	route(http.MethodDelete, "faults", e.deleteFaults)
+	route(http.MethodGet, "settings", e.getSettings)
+	route(http.MethodPatch, "settings", e.patchSettings)
+	route(http.MethodPost, "keys/rotate", e.postRotation)
+	route(http.MethodPost, "keys/publish", func(*http.Request, []byte) (any, error) { e.PublishKey(); return struct{}{}, nil })
+	route(http.MethodPut, "roles/{slug}", e.putRole)
+	route(http.MethodPost, "events", e.postEvent)
+	route(http.MethodGet, "webhooks", func(*http.Request, []byte) (any, error) { return e.Deliveries(), nil })
 }

@@ -55,8 +55,8 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// environment is an emulator behind a server, and WorkOS's client for it.
-type environment struct {
+// testServer is an emulator behind a server, and WorkOS's client for it.
+type testServer struct {
 	*Emulator
 	url   string
 	sdk   *usermanagement.Client
@@ -64,7 +64,7 @@ type environment struct {
 }
 
 // start serves an emulator. The configuration is changed first, if change isn't nil.
-func start(t *testing.T, change func(*Config)) *environment {
+func start(t *testing.T, change func(*Config)) *testServer {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
@@ -92,7 +92,7 @@ func start(t *testing.T, change func(*Config)) *environment {
 	t.Cleanup(e.Close)
 	sdk := usermanagement.NewClient(testKey)
 	sdk.Endpoint = base.String()
-	return &environment{e, base.String(), sdk, clock}
+	return &testServer{e, base.String(), sdk, clock}
 }
 
 // response is an answer with its body read.
@@ -102,7 +102,7 @@ type response struct {
 	body   string
 }
 
-func (e *environment) do(t *testing.T, req *http.Request) response {
+func (e *testServer) do(t *testing.T, req *http.Request) response {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req.WithContext(t.Context()))
@@ -117,7 +117,7 @@ func (e *environment) do(t *testing.T, req *http.Request) response {
 	return response{res.StatusCode, res.Header, string(body)}
 }
 
-func (e *environment) get(t *testing.T, target string) response {
+func (e *testServer) get(t *testing.T, target string) response {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, target, nil)
 	if err != nil {
@@ -126,7 +126,7 @@ func (e *environment) get(t *testing.T, target string) response {
 	return e.do(t, req)
 }
 
-func (e *environment) post(t *testing.T, target, contentType, body string) response {
+func (e *testServer) post(t *testing.T, target, contentType, body string) response {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, target, strings.NewReader(body))
 	if err != nil {
@@ -137,7 +137,7 @@ func (e *environment) post(t *testing.T, target, contentType, body string) respo
 }
 
 // ask sends a request with the API key.
-func (e *environment) ask(t *testing.T, method, path, body string) response {
+func (e *testServer) ask(t *testing.T, method, path, body string) response {
 	t.Helper()
 	req, err := http.NewRequest(method, e.url+path, strings.NewReader(body))
 	if err != nil {
@@ -149,7 +149,7 @@ func (e *environment) ask(t *testing.T, method, path, body string) response {
 }
 
 // want is ask for a request that must be answered like this.
-func (e *environment) want(t *testing.T, method, path, body string, status int, want string) {
+func (e *testServer) want(t *testing.T, method, path, body string, status int, want string) {
 	t.Helper()
 	if got := e.ask(t, method, path, body); got.status != status || got.body != want {
 		t.Errorf("%s %s: got %d %s, want %d %s", method, path, got.status, got.body, status, want)
@@ -157,13 +157,13 @@ func (e *environment) want(t *testing.T, method, path, body string, status int, 
 }
 
 // choose posts a choice on the hosted page.
-func (e *environment) choose(t *testing.T, target string, choice url.Values) response {
+func (e *testServer) choose(t *testing.T, target string, choice url.Values) response {
 	t.Helper()
 	return e.post(t, target, "application/x-www-form-urlencoded", choice.Encode())
 }
 
 // authorizeURL is WorkOS's own, with changes; an empty value removes a parameter.
-func (e *environment) authorizeURL(t *testing.T, changes map[string]string) string {
+func (e *testServer) authorizeURL(t *testing.T, changes map[string]string) string {
 	t.Helper()
 	u, err := e.sdk.GetAuthorizationURL(usermanagement.GetAuthorizationURLOpts{
 		ClientID:    testClient,
@@ -203,7 +203,7 @@ func callback(t *testing.T, res response) url.Values {
 }
 
 // code signs a user in on the page, and gives the code.
-func (e *environment) code(t *testing.T, email string, changes map[string]string) string {
+func (e *testServer) code(t *testing.T, email string, changes map[string]string) string {
 	t.Helper()
 	query := callback(t, e.choose(t, e.authorizeURL(t, changes), url.Values{"email": {email}}))
 	if query.Get("code") == "" {

@@ -1,10 +1,11 @@
 package emulator
 
 import (
-	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,17 +29,35 @@ const (
 type Fault struct {
 	// Endpoint is one of the names of Calls. A name stands for those below it too: authenticate for
 	// every grant, sessions for sessions.revoke; * is every endpoint. Required.
-	Endpoint string
+	Endpoint string `json:"endpoint"`
 
-	Calls     int           // how many calls it is for; 0: all until it is cleared
-	Delay     time.Duration // before anything is answered
-	Drop      bool          // no answer: [http.ErrAbortHandler], with which net/http closes the connection
-	Processed bool          // the call takes effect all the same: a refresh token is spent
+	Calls     int           `json:"calls,omitempty"`     // how many calls it is for; 0: all until it is cleared
+	Delay     time.Duration `json:"-"`                   // before anything is answered; in JSON "delay", such as "1m30s"
+	Drop      bool          `json:"drop,omitempty"`      // no answer: [http.ErrAbortHandler], with which net/http closes the connection
+	Processed bool          `json:"processed,omitempty"` // the call takes effect all the same: a refresh token is spent
 
-	Status      int    // 200 to 599
-	Body        string // with Status
-	ContentType string // of Body; empty: application/json
-	RetryAfter  string // with Status: seconds or a date, sent as it is
+	Status      int    `json:"status,omitempty"`       // 200 to 599
+	Body        string `json:"body,omitempty"`         // with Status
+	ContentType string `json:"content_type,omitempty"` // of Body; empty: application/json
+	RetryAfter  string `json:"retry_after,omitempty"`  // with Status: seconds or a date, sent as it is
+}
+
+// MarshalJSON writes the delay as text.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	type plain Fault
+	return json.Marshal(struct {
+		plain
+		Delay duration `json:"delay,omitempty"`
+	}{plain(f), duration(f.Delay)})
+}
+
+// UnmarshalJSON refuses what no fault has.
+func (f *Fault) UnmarshalJSON(text []byte) error {
+	type plain Fault
+	return strictly(text, &struct {
+		*plain
+		Delay *duration `json:"delay"`
+	}{(*plain)(f), (*duration)(&f.Delay)})
 }
 
 func (f Fault) check(endpoints []string) error {
@@ -60,104 +79,6 @@ func (f Fault) check(endpoints []string) error {
 	return errors.Join(problems...)
 }
 
-// concerns says whether the fault is for calls of that name.
-func (f Fault) concerns(name string) bool {
-	return f.Endpoint == "*" || f.Endpoint == name || f.Endpoint != "" && strings.HasPrefix(name, f.Endpoint+".")
-}
-
-// AddFault adds a fault behind those that there are. Of several that are for one call, the first
-// applies; one that is used up is gone.
-func (e *Emulator) AddFault(f Fault) error {
-	if err := f.check(e.endpoints); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.faults) >= maxFaults {
-		return fmt.Errorf("emulator: fault: there are %d already", maxFaults)
-	}
-	e.faults = append(e.faults, f)
-	return nil
-}
-
-// Faults lists the faults, each with the calls that it still has.
-func (e *Emulator) Faults() []Fault {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.faults)
-}
-
-// ClearFaults removes the faults that were added for the endpoint, or all if it is empty.
-func (e *Emulator) ClearFaults(endpoint string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.faults = slices.DeleteFunc(e.faults, func(f Fault) bool { return endpoint == "" || f.Endpoint == endpoint })
-}
-
-// useFault takes the fault of a call, if there is one.
-func (e *Emulator) useFault(name string) (Fault, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	i := slices.IndexFunc(e.faults, func(f Fault) bool { return f.concerns(name) })
-	if i < 0 {
-		return Fault{}, false
-	}
-	e.faulted[name]++
-	f := e.faults[i]
-	if f.Calls == 1 {
-		e.faults = slices.Delete(e.faults, i, i+1)
-	} else if f.Calls > 1 {
-		e.faults[i].Calls--
-	}
-	return f, true
-}
-
-// serve answers a call, or lets a fault do so.
-func (e *Emulator) serve(name string, w http.ResponseWriter, r *http.Request, handle http.HandlerFunc) {
-	f, ok := e.useFault(name)
-	if !ok {
-		handle(w, r)
-		return
-	}
-	// A server notices only past the body's end that the client is gone.
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	answer := kept{header: http.Header{}}
-	if f.Processed {
-		handle(&answer, r)
-	}
-	if !e.wait(r, f.Delay) || f.Drop {
-		panic(http.ErrAbortHandler)
-	}
-	switch {
-	case f.Status != 0:
-		f.write(w)
-	case f.Processed:
-		answer.send(w)
-	default:
-		handle(w, r)
-	}
-}
-
-// wait is false if the client is gone or the emulator closed before the time is over.
-func (e *Emulator) wait(r *http.Request, d time.Duration) bool {
-	if d == 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-	case <-e.stopped:
-	}
-	return false
-}
-
 func (f Fault) write(w http.ResponseWriter) {
 	contentType := f.ContentType
 	if contentType == "" {
@@ -172,31 +93,55 @@ func (f Fault) write(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, f.Body)
 }
 
-// kept is an answer that is not sent yet, or never.
-type kept struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
+// concerns reports whether the fault is for calls of that name.
+func (f Fault) concerns(name string) bool {
+	return f.Endpoint == "*" || f.Endpoint == name || f.Endpoint != "" && strings.HasPrefix(name, f.Endpoint+".")
 }
 
-func (k *kept) Header() http.Header { return k.header }
-
-func (k *kept) WriteHeader(status int) {
-	if k.status == 0 {
-		k.status = status
+// AddFault adds a fault behind those that there are. Of several that are for one call, the first
+// applies; one that is used up is gone.
+func (c *calls) AddFault(f Fault) error {
+	if err := f.check(c.endpoints); err != nil {
+		return err
 	}
-}
-
-func (k *kept) Write(p []byte) (int, error) {
-	k.WriteHeader(http.StatusOK)
-	return k.body.Write(p)
-}
-
-func (k *kept) send(w http.ResponseWriter) {
-	k.WriteHeader(http.StatusOK)
-	for name, values := range k.header {
-		w.Header()[name] = values
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if len(c.faults) >= maxFaults {
+		return fmt.Errorf("emulator: fault: there are %d already", maxFaults)
 	}
-	w.WriteHeader(k.status)
-	_, _ = w.Write(k.body.Bytes())
+	c.faults = append(c.faults, f)
+	return nil
+}
+
+// ClearFaults removes the faults that were added for the endpoint, or all if it is empty.
+func (c *calls) ClearFaults(endpoint string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.faults = slices.DeleteFunc(c.faults, func(f Fault) bool { return endpoint == "" || f.Endpoint == endpoint })
+}
+
+// listFaults answers with each fault, with the calls that it still has, and with how many calls met one.
+func (c *calls) listFaults(*http.Request, []byte) (any, error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return struct {
+		Faults []Fault        `json:"faults"`
+		Calls  map[string]int `json:"calls"`
+	}{append([]Fault{}, c.faults...), maps.Clone(c.faulted)}, nil
+}
+
+func (c *calls) postFault(r *http.Request, body []byte) (any, error) {
+	var f Fault
+	if err := strictly(body, &f); err != nil {
+		return nil, err
+	}
+	if err := c.AddFault(f); err != nil {
+		return nil, err
+	}
+	return c.listFaults(r, nil)
+}
+
+func (c *calls) deleteFaults(r *http.Request, _ []byte) (any, error) {
+	c.ClearFaults(r.URL.Query().Get("endpoint"))
+	return c.listFaults(r, nil)
 }

@@ -18,7 +18,7 @@ func refreshBody(token string) string {
 }
 
 // postRefresh says what became of a refresh: status 0 is a connection that ended without an answer.
-func (e *environment) postRefresh(t *testing.T, token string) response {
+func (e *testServer) postRefresh(t *testing.T, token string) response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.url+"/user_management/authenticate", strings.NewReader(refreshBody(token)))
 	if err != nil {
@@ -146,10 +146,7 @@ func TestFaultsApplyInOrder(t *testing.T) {
 	e.want(t, "DELETE", "/_emulator/faults?endpoint=jwks", "", 200,
 		`{"faults":[{"endpoint":"sessions","status":501}],"calls":{"jwks":5,"sessions.list":1,"sessions.revoke":1}}`)
 	jwks(200)
-	e.ask(t, "DELETE", "/_emulator/faults", "")
-	if got := e.Faults(); len(got) != 0 {
-		t.Errorf("got faults %v, want none", got)
-	}
+	e.want(t, "DELETE", "/_emulator/faults", "", 200, `{"faults":[],"calls":{"jwks":5,"sessions.list":1,"sessions.revoke":1}}`)
 }
 
 func TestFaultRefusals(t *testing.T) {
@@ -183,9 +180,7 @@ func TestFaultRefusals(t *testing.T) {
 			if got.status != 400 || !strings.Contains(got.body, tt.want) {
 				t.Errorf("got %d %s, want 400 with %s", got.status, got.body, tt.want)
 			}
-			if got := e.Faults(); len(got) != 0 {
-				t.Errorf("got faults %v, want none", got)
-			}
+			e.want(t, "GET", "/_emulator/faults", "", 200, `{"faults":[],"calls":{}}`)
 		})
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"slices"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -55,13 +57,13 @@ func published(set jose.JSONWebKeySet, key jose.JSONWebKey) jose.JSONWebKeySet {
 // Rotation says how the signing key changes. The zero value is how it is done well: both keys are
 // in the key set, and the new one signs.
 type Rotation struct {
-	DropOld bool            // every key that was in the key set leaves it
-	HideNew bool            // the new key signs, but isn't in the key set until PublishKey
-	Key     *rsa.PrivateKey // nil: a new one of 2048 bits
+	DropOld bool            `json:"drop_old"` // every key that was in the key set leaves it
+	HideNew bool            `json:"hide_new"` // the new key signs, but isn't in the key set until PublishKey
+	Key     *rsa.PrivateKey `json:"-"`        // nil: a new one of 2048 bits
 }
 
 // RotateKey has another key sign from now on, and gives its key id.
-func (e *Emulator) RotateKey(r Rotation) (kid string, err error) {
+func (e *environment) RotateKey(r Rotation) (kid string, err error) {
 	next, err := newKeys(r.Key)
 	if err != nil {
 		return "", err
@@ -80,8 +82,29 @@ func (e *Emulator) RotateKey(r Rotation) (kid string, err error) {
 }
 
 // PublishKey puts the signing key into the key set, if it isn't there.
-func (e *Emulator) PublishKey() {
+func (e *environment) PublishKey() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.keys = &keys{e.keys.signer, e.keys.public, published(e.keys.set, e.keys.public)}
+}
+
+func (e *environment) postRotation(_ *http.Request, body []byte) (any, error) {
+	var rotation Rotation
+	if err := strictly(body, &rotation); err != nil {
+		return nil, err
+	}
+	kid, err := e.RotateKey(rotation)
+	return map[string]string{"kid": kid}, err
+}
+
+// jwks answers GET /sso/jwks/{client_id}.
+func (e *environment) jwks(w http.ResponseWriter, r *http.Request) {
+	if chi.URLParam(r, "clientID") != e.config.ClientID {
+		writeError(w, errNotFound)
+		return
+	}
+	e.mu.Lock()
+	set := e.keys.set
+	e.mu.Unlock()
+	writeJSON(w, http.StatusOK, set)
 }

@@ -3,7 +3,9 @@ package emulator
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
 )
 
 const (
@@ -29,7 +31,7 @@ type roleJSON struct {
 // SetRole gives a role its permissions, in one organization or, if that is empty, in all. From the
 // next refresh on they replace those of the members who have the role. It sends
 // organization_role.updated or role.updated.
-func (e *Emulator) SetRole(organizationID, slug string, permissions []string) error {
+func (e *environment) SetRole(organizationID, slug string, permissions []string) error {
 	if slug == "" || len(slug) > maxSlug || len(permissions) > maxPermissions {
 		return fmt.Errorf("emulator: role: needs a slug of %d bytes at most, and may have %d permissions", maxSlug, maxPermissions)
 	}
@@ -55,22 +57,13 @@ func (e *Emulator) SetRole(organizationID, slug string, permissions []string) er
 	return nil
 }
 
-// permissions of a membership: those of its roles, as far as SetRole gave them, else its own. The
-// caller holds the lock.
-func (e *Emulator) permissions(m Membership) []string {
-	var list []string
-	given := false
-	for _, slug := range m.Roles {
-		permissions, ok := e.roles[roleKey{m.OrganizationID, slug}]
-		if !ok {
-			permissions, ok = e.roles[roleKey{"", slug}]
-		}
-		given = given || ok
-		list = append(list, permissions...)
+func (e *environment) putRole(r *http.Request, body []byte) (any, error) {
+	var role struct {
+		OrganizationID string   `json:"organization_id"`
+		Permissions    []string `json:"permissions"`
 	}
-	if !given {
-		return m.Permissions
+	if err := strictly(body, &role); err != nil {
+		return nil, err
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return struct{}{}, e.SetRole(role.OrganizationID, chi.URLParam(r, "slug"), role.Permissions)
 }

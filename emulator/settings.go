@@ -1,8 +1,8 @@
 package emulator
 
 import (
-	"cmp"
 	"errors"
+	"net/http"
 	"time"
 )
 
@@ -40,16 +40,19 @@ func (s Settings) check() error {
 	return errors.Join(problems...)
 }
 
-// Settings gives the current ones.
-func (e *Emulator) Settings() Settings {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.settings
+// view has the settings as JSON does, with times such as "1m30s". Decoding into it changes them.
+func (s *Settings) view() any {
+	return &struct {
+		AccessTokenLifetime *duration `json:"access_token_lifetime"`
+		GraceWindow         *duration `json:"grace_window"`
+		Issuer              *string   `json:"issuer"`
+		ClockSkew           *duration `json:"clock_skew"`
+	}{(*duration)(&s.AccessTokenLifetime), (*duration)(&s.GraceWindow), &s.Issuer, (*duration)(&s.ClockSkew)}
 }
 
 // Change changes the settings, all at once. The function gets the current ones, and must not call
 // the emulator. On an error nothing has changed.
-func (e *Emulator) Change(change func(*Settings)) error {
+func (e *environment) Change(change func(*Settings)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	next := e.settings
@@ -61,16 +64,23 @@ func (e *Emulator) Change(change func(*Settings)) error {
 	return nil
 }
 
-// issuer of the tokens issued now. The caller holds the lock.
-func (e *Emulator) issuer() string { return cmp.Or(e.settings.Issuer, e.config.issuer()) }
-
-// now is the time that the emulator claims. For what lasts, see config.Now. The caller holds
-// the lock.
-func (e *Emulator) now() time.Time { return e.config.Now().Add(e.settings.ClockSkew) }
-
-// clock is now for callers without the lock.
-func (e *Emulator) clock() time.Time {
+// getSettings answers GET /_emulator/settings.
+func (e *environment) getSettings(*http.Request, []byte) (any, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.now()
+	current := e.settings
+	e.mu.Unlock()
+	return current.view(), nil
+}
+
+// patchSettings answers PATCH /_emulator/settings, which leaves what the body doesn't name.
+func (e *environment) patchSettings(_ *http.Request, body []byte) (any, error) {
+	var changed Settings
+	var unreadable error
+	err := e.Change(func(s *Settings) {
+		changed = *s
+		if unreadable = strictly(body, changed.view()); unreadable == nil {
+			*s = changed
+		}
+	})
+	return changed.view(), errors.Join(unreadable, err)
 }

@@ -3,9 +3,6 @@ package emulator
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-
-	"github.com/go-chi/chi/v5"
 )
 
 // claims of an access token, in the API's order. There is no audience.
@@ -39,19 +36,19 @@ type organizationClaims struct {
 	FeatureFlags   []string `json:"feature_flags,omitempty"`
 }
 
-// accessToken signs a new token of the session. The caller holds the lock.
-func (e *Emulator) accessToken(s *session) (string, error) {
-	now := e.now()
+// accessToken signs a new token of the session.
+func (a *authentication) accessToken(s *session) (string, error) {
+	now := a.now()
 	c := claims{
-		Issuer:             e.issuer(),
+		Issuer:             a.issuer(),
 		Subject:            s.person.ID,
-		ClientID:           e.config.ClientID,
-		organizationClaims: e.organizationClaims(s),
+		ClientID:           a.config.ClientID,
+		organizationClaims: a.organizationClaims(s),
 		SessionID:          s.id,
 		ID:                 newID("", now),
 		AuthTime:           s.created.Unix(),
 		IssuedAt:           now.Unix(),
-		Expires:            now.Add(e.settings.AccessTokenLifetime).Unix(),
+		Expires:            now.Add(a.settings.AccessTokenLifetime).Unix(),
 	}
 	if by := s.person.Impersonator; by != nil {
 		c.Actor = &actor{by.Email}
@@ -60,16 +57,16 @@ func (e *Emulator) accessToken(s *session) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("emulator: access token: %w", err)
 	}
-	signed, err := e.keys.signer.Sign(payload)
+	signed, err := a.keys.signer.Sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("emulator: access token: %w", err)
 	}
 	return signed.CompactSerialize()
 }
 
-// organizationClaims are nil without an organization. The caller holds the lock.
-func (e *Emulator) organizationClaims(s *session) *organizationClaims {
-	organization, _ := e.organization(s.organizationID)
+// organizationClaims are nil without an organization.
+func (a *authentication) organizationClaims(s *session) *organizationClaims {
+	organization, _ := a.organization(s.organizationID)
 	member, ok := s.person.membership(s.organizationID)
 	if !ok {
 		return nil
@@ -78,20 +75,8 @@ func (e *Emulator) organizationClaims(s *session) *organizationClaims {
 		OrganizationID: organization.ID,
 		Role:           member.Roles[0],
 		Roles:          member.Roles,
-		Permissions:    append([]string{}, e.permissions(member)...), // [] where there are none
+		Permissions:    append([]string{}, a.permissions(member)...), // [] where there are none
 		Entitlements:   organization.Entitlements,
 		FeatureFlags:   organization.FeatureFlags,
 	}
-}
-
-// jwks answers GET /sso/jwks/{client_id}.
-func (e *Emulator) jwks(w http.ResponseWriter, r *http.Request) {
-	if chi.URLParam(r, "clientID") != e.config.ClientID {
-		writeError(w, errNotFound)
-		return
-	}
-	e.mu.Lock()
-	set := e.keys.set
-	e.mu.Unlock()
-	writeJSON(w, http.StatusOK, set)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // claims verifies an access token with the served key set and gives its claims.
-func (e *environment) claims(t *testing.T, token string) map[string]any {
+func (e *testServer) claims(t *testing.T, token string) map[string]any {
 	t.Helper()
 	u, err := e.sdk.GetJWKSURL(testClient)
 	if err != nil {

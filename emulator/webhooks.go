@@ -6,6 +6,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -158,10 +160,61 @@ func (to *endpoint) note(what func(*Deliveries)) {
 }
 
 // Deliveries says for each webhook URL what became of its events.
-func (e *Emulator) Deliveries() []Deliveries {
+func (e *environment) Deliveries() []Deliveries {
 	list := []Deliveries{}
 	for _, to := range e.webhooks.endpoints {
 		to.note(func(d *Deliveries) { list = append(list, *d) })
 	}
 	return list
+}
+
+const maxEventName = 256 // bytes
+
+// eventJSON is the API's event, as webhooks carry it.
+type eventJSON struct {
+	Object    string            `json:"object"`
+	ID        string            `json:"id"`
+	Event     string            `json:"event"`
+	Data      any               `json:"data"`
+	CreatedAt string            `json:"created_at"`
+	Context   map[string]string `json:"context"`
+}
+
+// emit queues an event. The caller holds the lock, so that events go in the order of what
+// they tell.
+func (e *environment) emit(name string, data any) {
+	if len(e.config.WebhookURLs) == 0 {
+		return
+	}
+	now := e.now()
+	body, err := json.Marshal(eventJSON{
+		Object: "event", ID: newID("event_", now), Event: name, Data: data, CreatedAt: timestamp(now),
+		Context: map[string]string{"client_id": e.config.ClientID},
+	})
+	if err != nil {
+		panic(err) // it is made of our own types and valid JSON
+	}
+	e.webhooks.send(body)
+}
+
+// postEvent answers POST /_emulator/events: an event of any name goes to the webhook URLs. Its data is a JSON
+// object; it is sent as it is, and changes nothing in the emulator.
+func (e *environment) postEvent(_ *http.Request, body []byte) (any, error) {
+	var event struct {
+		Event string          `json:"event"`
+		Data  json.RawMessage `json:"data"`
+	}
+	if err := strictly(body, &event); err != nil {
+		return nil, err
+	}
+	if event.Event == "" || len(event.Event) > maxEventName {
+		return nil, fmt.Errorf("emulator: event: must have a name of %d bytes at most", maxEventName)
+	}
+	if !bytes.HasPrefix(event.Data, []byte("{")) {
+		return nil, errors.New("emulator: event: data must be a JSON object")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.emit(event.Event, event.Data)
+	return struct{}{}, nil
 }

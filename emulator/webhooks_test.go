@@ -63,11 +63,9 @@ func wantEvent(t *testing.T, from <-chan received, name string) map[string]any {
 }
 
 // wantNoMore has a last event arrive next: they come in order.
-func (e *environment) wantNoMore(t *testing.T, from <-chan received) {
+func (e *testServer) wantNoMore(t *testing.T, from <-chan received) {
 	t.Helper()
-	if err := e.SendEvent("test.last", json.RawMessage(`{}`)); err != nil {
-		t.Fatal(err)
-	}
+	e.want(t, "POST", "/_emulator/events", `{"event":"test.last","data":{}}`, 200, `{}`)
 	wantEvent(t, from, "test.last")
 }
 

@@ -1,11 +1,16 @@
 package emulator
 
 import (
+	"bytes"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/base32"
 	"encoding/json"
 	"errors"
+	"io"
+	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -154,4 +159,75 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(raw)
+}
+
+// readJSON reads a body of JSON, whatever its type says, and ignores what it doesn't know.
+func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(into); err != nil {
+		return codeError(http.StatusBadRequest, "invalid_request", "The body is not a valid JSON object.")
+	}
+	return nil
+}
+
+// params reads a body of form values or of a JSON object, whose strings count.
+func params(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if mediaType == "application/x-www-form-urlencoded" {
+		if err := r.ParseForm(); err != nil {
+			return nil, oauthError("invalid_request", "The body is not a valid form.")
+		}
+		return r.PostForm, nil
+	}
+	var body map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return nil, oauthError("invalid_request", "The body is not a valid JSON object.")
+	}
+	p := url.Values{}
+	for name, value := range body {
+		if s, ok := value.(string); ok {
+			p.Set(name, s)
+		}
+	}
+	return p, nil
+}
+
+// same compares secrets.
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+func unprocessable(message string) error {
+	return codeError(http.StatusUnprocessableEntity, "unprocessable_entity", message)
+}
+
+// duration is one in JSON, such as "1m30s".
+type duration time.Duration
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = duration(parsed)
+	return err
+}
+
+// strictly reads a JSON object that has nothing but the fields of into.
+func strictly(body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("there is more after the JSON object")
+	}
+	return nil
+}
+
+// badRequest says what is wrong with a request for a switch.
+func badRequest(err error) error {
+	var refused *apiError
+	if errors.As(err, &refused) {
+		return err
+	}
+	return codeError(http.StatusBadRequest, "invalid_request", err.Error())
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // list gives a user's sessions.
-func (e *environment) list(t *testing.T, userID, key string) response {
+func (e *testServer) list(t *testing.T, userID, key string) response {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, e.url+"/user_management/users/"+userID+"/sessions", nil)
 	if err != nil {
