@@ -57,10 +57,10 @@ type app struct {
 	template *template.Template
 	csp      string // Content-Security-Policy
 	names    []string
-	tour     *tour // nil: what is around is somebody else's
+	pages    *pages // nil: the pages around it are somebody else's
 }
 
-func newApp(t *tour) (*app, error) {
+func newApp(p *pages) (*app, error) {
 	page, err := template.New("app").Parse(appSource)
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
@@ -70,7 +70,7 @@ func newApp(t *tour) (*app, error) {
 		csp: "default-src 'none'; script-src " + hash(appScript) + "; style-src " + hash(appStyle) +
 			"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		names: verify.DefaultHeaders().Names(),
-		tour:  t,
+		pages: p,
 	}, nil
 }
 
@@ -159,12 +159,12 @@ type view struct {
 	SignInURL string // as somebody else, where somebody is signed in, and back here
 	LogoutURL string
 
-	Tour  *tour
+	Pages *pages
 	Front bool
-	Here  string // path of the page in the tour
+	Here  string // path of the page
 	Rule  string // as the sentence about it begins
 	Needs string
-	Met   string // how
+	Why   string // somebody may open the page
 }
 
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -209,7 +209,7 @@ func (a *app) view(r *http.Request, who identity) view {
 		Style: template.CSS(appStyle), Script: template.JS(appScript),
 		Greeting: cmp.Or(who.Name, who.Email, who.User), Identity: who,
 		Method: r.Method, URI: uri, Headers: a.received(r.Header),
-		LogoutURL: flowPrefix + site.Logout, Tour: a.tour,
+		LogoutURL: flowPrefix + site.Logout, Pages: a.pages,
 	}
 	if v.Greeting != "" {
 		first, _ := utf8.DecodeRuneInString(v.Greeting)
@@ -217,10 +217,10 @@ func (a *app) view(r *http.Request, who identity) view {
 		query.Set("prompt", "login")
 	}
 	v.SignInURL = flowPrefix + site.Login + "?" + query.Encode()
-	if a.tour != nil {
-		p := placeOf(r.URL.Path)
-		v.Here, v.Front = p.path, r.URL.Path == "/"
-		v.Rule, v.Needs, v.Met = p.title(), p.needs, p.met(who)
+	if a.pages != nil {
+		p := pageOf(a.pages.List, r.URL.Path)
+		v.Here, v.Front = p.Path, r.URL.Path == "/"
+		v.Rule, v.Needs, v.Why = p.title(), p.Needs, p.reason(who)
 	}
 	return v
 }

@@ -85,7 +85,7 @@ func serve(ctx context.Context, o Options, l *listeners, addresses Addresses, re
 		return fmt.Errorf("demo: %w", err)
 	}
 	defer authKit.Close()
-	app, err := newApp(&tour{addresses.Pages, addresses.Commands, addresses.Policy, o.PolicyFile == ""})
+	app, err := newApp(&pages{addresses.Pages, addresses.Commands, addresses.Policy, o.PolicyFile == ""})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -188,7 +188,7 @@ func (l *listeners) addresses() Addresses {
 	gateway := local(l.gateway)
 	a := Addresses{
 		Gateway: gateway, Service: local(l.service), Emulator: local(l.emulator),
-		URL: gateway + "/", Users: users(), Pages: pages(gateway),
+		URL: gateway + "/", Users: users(), Pages: allPages(gateway),
 	}
 	a.Commands = commands(a)
 	return a

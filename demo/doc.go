@@ -8,8 +8,8 @@
 //	Run      listeners, wiring, start and stop         (demo.go, serve.go)
 //	listen   127.0.0.1 and [::1], on one port          (listen.go)
 //	gateway  what Traefik does with its ForwardAuth    (gateway.go)
-//	app      pages that show what they got to know     (app.go)
-//	tour     the pages, and what each of them needs    (tour.go)
+//	app      shows who is there and why                (app.go)
+//	pages    each with what it needs                   (pages.go)
 //	policy   who may open which, a file to edit        (policy.yaml, policy.go)
 //	ServeApp the app alone, for docker-compose.yml     (app.go)
 //

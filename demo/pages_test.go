@@ -17,35 +17,35 @@ const (
 	globex = "org_01JBGJ09TQM83XSSSS6YS3C4DW"
 )
 
-// What the pages say of the policy is what its file says.
-func TestPlacesAreThoseOfThePolicy(t *testing.T) {
+// The pages say of the policy what its file says.
+func TestPagesAreThoseOfThePolicy(t *testing.T) {
 	t.Parallel()
 	p, err := policyfile.Parse(policySource, policyfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, place := range places() {
-		match := p.Policy.Match(policy.Request{Method: http.MethodGet, Host: "localhost", Path: place.path})
-		if match.Rule == nil || match.Rule.Name != place.rule {
-			t.Errorf("%s: got %+v, want rule %q", place.path, match, place.rule)
+	for _, page := range allPages("") {
+		match := p.Policy.Match(policy.Request{Method: http.MethodGet, Host: "localhost", Path: page.Path})
+		if match.Rule == nil || match.Rule.Name != page.rule {
+			t.Errorf("%s: got %+v, want rule %q", page.Path, match, page.rule)
 		}
 	}
 }
 
-func TestPlaceOf(t *testing.T) {
+func TestPageOf(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
 		"/": "/", "": "/", "/reports": "/", "/publicly": "/", "/public": "/public", "/public/": "/public",
 		"/admin/users": "/admin", "/globex": "/globex", "/settings/": "/settings", "/api/other": "/api/reports",
 	} {
-		if got := placeOf(path).path; got != want {
+		if got := pageOf(allPages(""), path).Path; got != want {
 			t.Errorf("%q: got %s, want %s", path, got, want)
 		}
 	}
 }
 
 // One demo, as a new one needs a new key.
-func TestTour(t *testing.T) {
+func TestPages(t *testing.T) {
 	t.Parallel()
 	a := start(t, Options{})
 	for _, tt := range []struct {

@@ -7,11 +7,14 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 )
 
-// Page is one of the app's pages.
+// Page is a part of the app for which the demo's policy has a rule.
 type Page struct {
 	Path  string `json:"path"`
 	URL   string `json:"url"`
-	Needs string `json:"needs"` // what the demo's own policy asks for
+	Needs string `json:"needs"` // by the demo's own policy
+
+	rule string                // by name
+	why  func(identity) string // somebody who is signed in may open it, as far as the app can see
 }
 
 // Command is a line for a shell, and what comes of it.
@@ -20,81 +23,68 @@ type Command struct {
 	Answer string `json:"answer"`
 }
 
-// tour is what the app knows of the demo around it.
-type tour struct {
-	Pages    []Page
+// pages are all of the demo's pages, and the rest that the app shows of the demo around it.
+type pages struct {
+	List     []Page
 	Commands []Command
 	Policy   string // the file
 	Own      bool   // it is the demo's own policy, as it was at the start
 }
 
-// place is a part of the app for which the demo's policy has a rule.
-type place struct {
-	path  string
-	rule  string // by name
-	needs string
-	found func(identity) string // what of it an app can see, of somebody who is signed in
-}
-
-// places are those of policy.yaml; the first one is for everything else.
-func places() []place {
-	return []place{
-		{"/", policy.DefaultName, "a session", func(identity) string { return "You have one." }},
-		{"/public", "public page", "nothing", func(identity) string {
+// allPages are those of policy.yaml; the first one is for everything else.
+func allPages(gateway string) []Page {
+	list := []Page{
+		{Path: "/", rule: policy.DefaultName, Needs: "a session", why: func(identity) string { return "You have one." }},
+		{Path: "/public", rule: "public page", Needs: "nothing", why: func(identity) string {
 			return "You are signed in, which the app gets to know here, too."
 		}},
-		{"/admin", "administrators", "the role admin", func(who identity) string {
+		{Path: "/admin", rule: "administrators", Needs: "the role admin", why: func(who identity) string {
 			return "Your roles: " + listed(who.Groups) + "."
 		}},
-		{"/globex", "Globex", "the organization Globex", func(who identity) string {
+		{Path: "/globex", rule: "Globex", Needs: "the organization Globex", why: func(who identity) string {
 			return "Your session is for " + organization(who.Organization) + "."
 		}},
-		{"/settings", "settings", "your own fresh sign-in", func(identity) string {
-			return "It may be 5 minutes old: no header tells, the service has looked."
+		{Path: "/settings", rule: "settings", Needs: "your own fresh sign-in", why: func(identity) string {
+			return "It may be 5 minutes old: no header says how old, the service has looked."
 		}},
-		{reportsPath, "reports for programs", "an API key or access token", func(who identity) string {
+		{Path: reportsPath, rule: "reports for programs", Needs: "an API key or access token", why: func(who identity) string {
 			return "Its permissions: " + listed(who.Permissions) + "."
 		}},
 	}
+	for i := range list {
+		list[i].URL = gateway + list[i].Path
+	}
+	return list
 }
 
-// met says what of the place's needs an app can see.
-func (p place) met(who identity) string {
+// reason says why who may open the page, as far as the app can see.
+func (p Page) reason(who identity) string {
 	if who.User == "" {
 		return "Nobody is signed in, so all identity headers are empty."
 	}
-	return p.found(who)
+	return p.why(who)
 }
 
 // title is the rule as a sentence has it.
-func (p place) title() string {
+func (p Page) title() string {
 	if p.rule == policy.DefaultName {
 		return "The policy's default"
 	}
 	return "The policy's rule \u201c" + p.rule + "\u201d"
 }
 
-// placeOf is the part that a path belongs to, by its first segment.
-func placeOf(path string) place {
+// pageOf is the page that a path belongs to, by its first segment.
+func pageOf(all []Page, path string) Page {
 	first := func(path string) string {
 		segment, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 		return segment
 	}
-	all := places()
 	for _, p := range all[1:] {
-		if first(path) == first(p.path) {
+		if first(path) == first(p.Path) {
 			return p
 		}
 	}
 	return all[0]
-}
-
-func pages(gateway string) []Page {
-	var list []Page
-	for _, p := range places() {
-		list = append(list, Page{p.path, gateway + p.path, p.needs})
-	}
-	return list
 }
 
 // commands try the API key, and end it.
