@@ -5,7 +5,10 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /authkit-forward-auth .
+# For `version` and the log: docker build --build-arg VERSION=v1.2.3 --build-arg COMMIT=$(git rev-parse HEAD)
+ARG VERSION COMMIT
+RUN command=github.com/authkit-forward-auth/authkit-forward-auth/command && \
+    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $command.version=$VERSION -X $command.commit=$COMMIT" -o /authkit-forward-auth .
 
 # Nothing but the program, and the certificates that it checks WorkOS's against.
 FROM scratch

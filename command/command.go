@@ -2,62 +2,111 @@ package command
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"strings"
 )
 
-const usage = `authkit-forward-auth: sign-in with WorkOS AuthKit for any app behind a gateway
+// process is what a subcommand has of the process that it runs in.
+type process struct {
+	environ        map[string]string
+	stdout, stderr io.Writer
+}
 
-  serve        run the service (what happens without a subcommand); see docs/configuration.md
-  demo         emulator, service, gateway and a protected page on this machine
-  emulator     an in-memory AuthKit for development and tests
-  policy       try a policy file: what becomes of a request and why, its own tests, its JSON Schema
-  config       print the effective configuration, without secrets; exit 1 on a problem
-  healthcheck  ask a running service for /healthz; exit 1 unless it is well
-  version      print the version
+// subcommand is one thing that the program does.
+type subcommand struct {
+	name  string
+	about string // its line in the usage
+	run   func(ctx context.Context, p process, args []string) error
+}
 
-demo, emulator, policy and healthcheck have flags: try -h.
-`
+// subcommands are in the order of the usage. The first is what happens without one.
+func subcommands() []subcommand {
+	return []subcommand{
+		{"serve", "run the service (what happens without a subcommand); see docs/configuration.md", serve},
+		{"demo", "emulator, service, gateway and a protected page on this machine", runDemo},
+		{"emulator", "an in-memory AuthKit for development and tests", runEmulator},
+		{"policy", "try a policy file: what becomes of a request and why, its own tests, its JSON Schema", func(_ context.Context, p process, args []string) error {
+			return runPolicy(args, p.environ, p.stdout, p.stderr)
+		}},
+		{"config", "print the effective configuration, without secrets; exit 1 on a problem", printConfig},
+		{"healthcheck", "ask a running service for /healthz; exit 1 unless it is well", healthcheck},
+		{"version", "print name, version and commit", printVersion},
+	}
+}
 
 // Run is the program without its process. The error is flag.ErrHelp where help was
 // asked for, and ErrNotAllowed where a policy check says no; both are printed already.
 func Run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) error {
-	command, args := subcommand(args)
-	switch command {
-	case "serve", "config", "version", "help":
-		if len(args) > 0 {
-			return fmt.Errorf("%s: unknown argument %q: it takes none", command, args[0])
+	p := process{environ, stdout, stderr}
+	name, args := subcommandOf(args)
+	if name == "help" {
+		_, err := io.WriteString(stdout, usage())
+		return err
+	}
+	for _, c := range subcommands() {
+		if c.name == name {
+			return c.run(ctx, p, args)
 		}
 	}
-	switch command {
-	case "serve":
-		return serve(ctx, environ, stderr)
-	case "demo":
-		return runDemo(ctx, args, stdout, stderr)
-	case "emulator":
-		return runEmulator(ctx, args, stdout, stderr)
-	case "policy":
-		return runPolicy(args, environ, stdout, stderr)
-	case "config":
-		return printConfig(environ, stdout)
-	case "healthcheck":
-		return healthcheck(ctx, args, environ, stderr)
-	case "version":
-		_, err := fmt.Fprintln(stdout, version())
-		return err
-	case "help":
-		_, err := io.WriteString(stdout, usage)
-		return err
-	}
-	return fmt.Errorf("unknown subcommand %q\n\n%s", command, usage)
+	return fmt.Errorf("unknown subcommand %q\n\n%s", name, usage())
 }
 
-func subcommand(args []string) (string, []string) {
+// subcommandOf takes the subcommand off the arguments. Flags before it are what every
+// program has: help and version.
+func subcommandOf(args []string) (string, []string) {
 	if len(args) == 0 {
-		return "serve", nil
+		return subcommands()[0].name, nil
 	}
-	if args[0] == "-h" || args[0] == "--help" {
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		if len(args) > 1 {
+			return args[1], []string{"--help"}
+		}
 		return "help", nil
+	case "-v", "-version", "--version":
+		return "version", args[1:]
 	}
 	return args[0], args[1:]
+}
+
+func usage() string {
+	var b strings.Builder
+	b.WriteString("authkit-forward-auth: sign-in with WorkOS AuthKit for any app behind a gateway\n\n")
+	for _, c := range subcommands() {
+		fmt.Fprintf(&b, "  %-11s  %s\n", c.name, c.about)
+	}
+	b.WriteString("\nEach of them has --help.\n")
+	return b.String()
+}
+
+// parse reads the flags of a subcommand, after which no argument may follow. The error is
+// flag.ErrHelp where help was asked for, which is then printed.
+func (p process) parse(flags *flag.FlagSet, args []string) error {
+	flags.SetOutput(io.Discard) // errors are printed once, by main
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		p.printHelp(flags)
+		return err
+	case err != nil:
+		return fmt.Errorf("%s: %w: try --help", flags.Name(), err)
+	case flags.NArg() > 0:
+		return fmt.Errorf("%s: unknown argument %q: try --help", flags.Name(), flags.Arg(0))
+	}
+	return nil
+}
+
+func (p process) printHelp(flags *flag.FlagSet) {
+	fmt.Fprintf(p.stdout, "authkit-forward-auth %s", flags.Name())
+	for _, c := range subcommands() {
+		if c.name == flags.Name() {
+			fmt.Fprintf(p.stdout, ": %s", c.about)
+		}
+	}
+	fmt.Fprint(p.stdout, "\n\n")
+	flags.SetOutput(p.stdout)
+	flags.PrintDefaults()
 }

@@ -112,10 +112,10 @@ func TestArguments(t *testing.T) {
 		{"a flag for a subcommand", `unknown subcommand "--json"`, []string{"--json"}},
 		{"nothing for a subcommand", `unknown subcommand ""`, []string{""}},
 		{"serve with an argument", `serve: unknown argument "now"`, []string{"serve", "now"}},
-		{"config with a flag", `config: unknown argument "--json"`, []string{"config", "--json"}},
+		{"config with a flag", `config: flag provided but not defined: -json`, []string{"config", "--json"}},
 		{"version with an argument", `version: unknown argument "2"`, []string{"version", "2"}},
 		{"emulator with an argument", `emulator: unknown argument "4100"`, []string{"emulator", "4100"}},
-		{"emulator with an unknown flag", "not defined: -port", []string{"emulator", "-port=1"}},
+		{"emulator with an unknown flag", "emulator: flag provided but not defined: -port: try --help", []string{"emulator", "-port=1"}},
 		{"emulator with an address that is none", "emulator: -addr: ", []string{"emulator", "-addr=4100"}},
 		{"emulator with a base URL that is none", "emulator: -base-url: ", []string{"emulator", "-addr=127.0.0.1:0", "-base-url=http://a b"}},
 		{"emulator with a redirect URI that is none", `emulator: "callback": must be an absolute URL`, []string{"emulator", "-addr=127.0.0.1:0", "-redirect-uri=callback"}},
@@ -139,7 +139,7 @@ func TestArguments(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, arg := range []string{"help", "-h", "--help"} {
+	for _, arg := range []string{"help", "-h", "-help", "--help"} {
 		stdout, _, err := runs(t, nil, arg)
 		if err != nil {
 			t.Fatalf("%s: %v", arg, err)
@@ -150,18 +150,26 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	for command, want := range map[string]string{"emulator": "-redirect-uri", "healthcheck": "-addr"} {
-		if _, stderr, err := runs(t, nil, command, "-h"); !errors.Is(err, flag.ErrHelp) || !strings.Contains(stderr, want) {
-			t.Errorf("%s -h: got %v, %s, want flag.ErrHelp and %s", command, err, stderr, want)
+	for command, want := range map[string]string{
+		"serve": "docs/configuration.md", "config": "exit 1", "version": "commit", "demo": "-gateway-port",
+		"emulator": "-redirect-uri", "healthcheck": "-addr",
+	} {
+		for _, args := range [][]string{{command, "-h"}, {command, "--help"}, {"help", command}} {
+			stdout, stderr, err := runs(t, nil, args...)
+			if !errors.Is(err, flag.ErrHelp) || stderr != "" || !strings.HasPrefix(stdout, "authkit-forward-auth "+command+": ") || !strings.Contains(stdout, want) {
+				t.Errorf("%v: got %v, %s%s, want flag.ErrHelp and %s", args, err, stdout, stderr, want)
+			}
 		}
 	}
 }
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	stdout, _, err := runs(t, nil, "version")
-	if line := regexp.MustCompile(`^\S+( [0-9a-f]{40})? go1\.\S+\n$`); err != nil || !line.MatchString(stdout) {
-		t.Errorf("got %q, %v, want one line with the version of Go", stdout, err)
+	line := regexp.MustCompile(`^authkit-forward-auth \S+ \(commit (unknown|[0-9a-f]{40}(, modified)?)\) go1\.\S+\n$`)
+	for _, arg := range []string{"version", "-v", "-version", "--version"} {
+		if stdout, _, err := runs(t, nil, arg); err != nil || !line.MatchString(stdout) {
+			t.Errorf("%s: got %q, %v, want one line with name, version, commit and Go's version", arg, stdout, err)
+		}
 	}
 }
 

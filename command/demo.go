@@ -17,9 +17,8 @@ import (
 )
 
 // runDemo runs the demo until ctx ends.
-func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func runDemo(ctx context.Context, p process, args []string) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	options := demo.Options{}
 	flags.IntVar(&options.GatewayPort, "gateway-port", 3000, "port of the gateway, 0 for any free one")
 	flags.IntVar(&options.ServicePort, "service-port", 9000, "port of the service, 0 for any free one")
@@ -28,28 +27,25 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	flags.StringVar(&options.PolicyFile, "policy", "", "`file` that says who may open which page, in place of the demo's own policy")
 	appOnly := flags.String("app-only", "", "serve only the protected page, at this `address`, for a gateway of your own that nobody can get around")
 	asJSON := flags.Bool("json", false, "print the addresses as one JSON object")
-	if err := flags.Parse(args); err != nil {
+	if err := p.parse(flags, args); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("demo: unknown argument %q: try -h", flags.Arg(0))
-	}
 	options.Log = zerolog.New(zerolog.ConsoleWriter{
-		Out: stderr, NoColor: true, TimeFormat: time.TimeOnly, FieldsExclude: []string{"event", "request_id"},
+		Out: p.stderr, NoColor: true, TimeFormat: time.TimeOnly, FieldsExclude: []string{"event", "request_id"},
 	}).Level(zerolog.InfoLevel).With().Timestamp().Logger()
 	if *appOnly != "" && options.PolicyFile != "" {
 		return errors.New("demo: -policy is for the service, which -app-only leaves out: give one of them")
 	}
 	if *appOnly != "" {
-		return runDemoApp(ctx, *appOnly, options.Log, stdout)
+		return runDemoApp(ctx, *appOnly, options.Log, p.stdout)
 	}
 	return demo.Run(ctx, options, func(a demo.Addresses) error {
 		if *asJSON {
-			e := json.NewEncoder(stdout)
+			e := json.NewEncoder(p.stdout)
 			e.SetEscapeHTML(false)
 			return e.Encode(a)
 		}
-		return printDemo(stdout, a)
+		return printDemo(p.stdout, a)
 	})
 }
 

@@ -32,7 +32,7 @@ func runOnce(t *testing.T, args ...string) string {
 	defer cancel()
 	out := &stopAfter{stop: cancel}
 	ports := []string{"-gateway-port=0", "-service-port=0", "-emulator-port=0"}
-	if err := runDemo(ctx, append(ports, args...), out, io.Discard); err != nil {
+	if err := runDemo(ctx, process{stdout: out, stderr: io.Discard}, append(ports, args...)); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -94,7 +94,7 @@ func TestDemoAppOnly(t *testing.T) {
 	stdout, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := runDemo(ctx, []string{"-app-only", "127.0.0.1:0"}, in, io.Discard)
+		err := runDemo(ctx, process{stdout: in, stderr: io.Discard}, []string{"-app-only", "127.0.0.1:0"})
 		_ = in.CloseWithError(err)
 		ended <- err
 	}()
@@ -140,7 +140,7 @@ func TestDemoRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			err := runDemo(t.Context(), tt.args, &out, io.Discard)
+			err := runDemo(t.Context(), process{stdout: &out, stderr: io.Discard}, tt.args)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want …%s…", err, tt.want)
 			}
@@ -154,7 +154,7 @@ func TestDemoRefuses(t *testing.T) {
 func TestDemoHelp(t *testing.T) {
 	t.Parallel()
 	var help bytes.Buffer
-	if err := runDemo(t.Context(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
+	if err := runDemo(t.Context(), process{stdout: &help, stderr: io.Discard}, []string{"-h"}); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("got %v, want flag.ErrHelp", err)
 	}
 	for _, want := range []string{"-gateway-port", "-service-port", "-emulator-port", "-access-token-lifetime", "-app-only", "-json", "-policy"} {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,9 +17,8 @@ import (
 )
 
 // runEmulator serves an AuthKit for development until ctx ends.
-func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func runEmulator(ctx context.Context, p process, args []string) error {
 	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	address := flags.String("addr", "127.0.0.1:4100", "where to listen")
 	base := flags.String("base-url", "", "where browsers and the service reach it (default http://localhost:PORT)")
 	config := emulator.Config{}
@@ -38,11 +36,8 @@ func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	})
 	flags.Func("webhook-url", "where webhooks go, may be repeated: each gets every event", list(&config.WebhookURLs))
 	flags.StringVar(&config.WebhookSecret, "webhook-secret", "", "signs the webhooks, as WORKOS_WEBHOOK_SECRET")
-	if err := flags.Parse(args); err != nil {
+	if err := p.parse(flags, args); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("emulator: unknown argument %q: try -h", flags.Arg(0))
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", *address)
 	if err != nil {
@@ -68,7 +63,7 @@ func runEmulator(ctx context.Context, args []string, stdout, stderr io.Writer) e
 		return err
 	}
 	defer e.Close()
-	fmt.Fprintf(stdout, "AuthKit emulator on %s\n", config.BaseURL)
+	fmt.Fprintf(p.stdout, "AuthKit emulator on %s\n", config.BaseURL)
 	s := &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second}
 	stopped := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stopped()

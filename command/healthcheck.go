@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -13,15 +12,11 @@ import (
 )
 
 // healthcheck asks the service on this machine, at the port that it listens on.
-func healthcheck(ctx context.Context, args []string, environ map[string]string, stderr io.Writer) error {
+func healthcheck(ctx context.Context, p process, args []string) error {
 	flags := flag.NewFlagSet("healthcheck", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	address := flags.String("addr", cmp.Or(environ["LISTEN_ADDR"], ":9000"), "address of the service, as LISTEN_ADDR")
-	if err := flags.Parse(args); err != nil {
+	address := flags.String("addr", cmp.Or(p.environ["LISTEN_ADDR"], ":9000"), "address of the service, as LISTEN_ADDR")
+	if err := p.parse(flags, args); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("healthcheck: unknown argument %q: try -h", flags.Arg(0))
 	}
 	network, target := "tcp", *address
 	if path, ok := strings.CutPrefix(target, "unix:"); ok {

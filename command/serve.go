@@ -2,9 +2,9 @@ package command
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/rs/zerolog"
 
@@ -12,39 +12,38 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/server"
 )
 
-func serve(ctx context.Context, environ map[string]string, stderr io.Writer) error {
-	config, err := config.Parse(environ)
+func serve(ctx context.Context, p process, args []string) error {
+	c, err := p.config("serve", args)
 	if err != nil {
-		return fmt.Errorf("the configuration has problems:\n%w", err)
+		return err
 	}
-	log := zerolog.New(stderr).Level(config.LogLevel).With().Timestamp().Logger()
-	s, err := server.New(config, log)
+	log := zerolog.New(p.stderr).Level(c.LogLevel).With().Timestamp().Logger()
+	b := readBuild()
+	log.Info().Str("version", b.version).Str("commit", b.commit).Str("go", b.goVersion).Msg("authkit-forward-auth starts")
+	s, err := server.New(c, log)
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx)
 }
 
-func printConfig(environ map[string]string, stdout io.Writer) error {
-	config, err := config.Parse(environ)
+func printConfig(_ context.Context, p process, args []string) error {
+	c, err := p.config("config", args)
 	if err != nil {
-		return fmt.Errorf("the configuration has problems:\n%w", err)
+		return err
 	}
-	_, err = io.WriteString(stdout, config.String())
+	_, err = io.WriteString(p.stdout, c.String())
 	return err
 }
 
-// version is what the build knows of itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+// config reads the configuration of a subcommand that has no flags.
+func (p process) config(name string, args []string) (*config.Config, error) {
+	if err := p.parse(flag.NewFlagSet(name, flag.ContinueOnError), args); err != nil {
+		return nil, err
 	}
-	revision := ""
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			revision = " " + setting.Value
-		}
+	c, err := config.Parse(p.environ)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration has problems:\n%w", err)
 	}
-	return info.Main.Version + revision + " " + info.GoVersion
+	return c, nil
 }
