@@ -1,7 +1,10 @@
 // Package server puts the service together and runs it:
 //
-//	New     sessions, flow and verify, out of a config.Config (server.go)
-//	Run     listeners, readiness, graceful stop               (run.go)
+//	New       sessions, flow and verify, and the routes to them  (server.go)
+//	settings  config.Config -> the settings of each package      (settings.go, access.go)
+//	Run       listeners, graceful stop                           (run.go)
+//	health    healthz, readyz and what is degraded               (health.go)
+//	metrics   counts at the service's edges                      (metrics.go)
 //
 //	/verify, /verify/forward-auth, /verify/auth-request, /verify/sign-in   package verify
 //	login, sign-up, callback, logout at the redirect URI's directory       package flow

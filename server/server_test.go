@@ -20,7 +20,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
-// world is a Server with an AuthKit of its own.
+// world is all that a test of the whole service needs: a Server, the emulated AuthKit that it speaks to, and its log.
 type world struct {
 	*Server
 	authKit *emulator.Emulator

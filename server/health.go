@@ -1,0 +1,57 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// health adds /healthz, which says that the process serves, and /readyz, which
+// says that it can judge sessions: the key set has been fetched once, and it isn't
+// stopping. What is degraded it names and stays ready: taking every replica out
+// would help nobody.
+func (s *Server) health(r chi.Router) {
+	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { status(w, http.StatusOK, "ok") })
+	r.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		switch {
+		case s.stopping.Load():
+			status(w, http.StatusServiceUnavailable, "stopping")
+		case !s.keys.Ready():
+			status(w, http.StatusServiceUnavailable, "waiting for AuthKit's key set: "+s.keys.URL)
+		default:
+			status(w, http.StatusOK, strings.Join(append([]string{"ready"}, s.degraded()...), "\n"))
+		}
+	})
+}
+
+// degraded says what doesn't work as it should, a line each.
+func (s *Server) degraded() []string {
+	var lines []string
+	switch {
+	case s.store == nil:
+	case s.store.Err() != nil:
+		lines = append(lines, "degraded: Redis doesn't answer; replicas don't know of each other's refreshes and sign-outs")
+	case s.sessions.Untold():
+		lines = append(lines, "degraded: Redis takes no writes; replicas don't know of each other's refreshes and sign-outs")
+	}
+	if wait, failing := s.sessions.Resting(); failing {
+		lines = append(lines, fmt.Sprintf("degraded: AuthKit fails to refresh sessions; it is asked again in %s", wait.Round(time.Second)))
+	}
+	if s.policy != nil && s.policy.Err() != nil {
+		lines = append(lines, "degraded: the policy file can't be used; the policy before it stays in force (the log says what is wrong)")
+	}
+	if err := s.keys.Err(); err != nil {
+		lines = append(lines, "degraded: AuthKit's key set can't be fetched anew; the keys at hand stay in use")
+	}
+	return lines
+}
+
+func status(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(text + "\n"))
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/config"
+	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
+)
+
+// protectedSite is the hosts that the cookie reaches; a policy narrows them.
+func protectedSite(c *config.Config) (*site.Site, error) {
+	s, err := site.New(c.RedirectURI, c.CookieDomain)
+	if err != nil {
+		return nil, err
+	}
+	s.HasWebhooks = c.WebhookSecret.Reveal() != ""
+	return s, nil
+}
+
+func authKitClient(c *config.Config, to http.RoundTripper) *authkit.Client {
+	return &authkit.Client{
+		APIKey: authkit.Secret(c.APIKey.Reveal()), ClientID: c.ClientID,
+		BaseURL: c.APIURL(), RedirectURI: c.RedirectURI.String(),
+		HTTPClient: &http.Client{Transport: to, Timeout: 10 * time.Second},
+	}
+}
+
+// passwords are the one that seals and opens, and the one that opens.
+func passwords(c *config.Config) []string {
+	all := []string{c.CookiePassword.Reveal()}
+	if previous := c.CookiePasswordPrevious.Reveal(); previous != "" {
+		all = append(all, previous)
+	}
+	return all
+}
+
+func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTripper) (session.Config, error) {
+	c := s.config
+	cookies, err := seal.NewCookie(seal.Format(c.CookieFormat), passwords(c)...)
+	if err != nil {
+		return session.Config{}, fmt.Errorf("server: cookies: %w", err)
+	}
+	store, bus, err := s.shared()
+	if err != nil {
+		return session.Config{}, err
+	}
+	bearer, connect := s.bearerVerifiers(c, toAuthKit)
+	return session.Config{
+		Cookie: cookie.Config{
+			Name: c.CookieName, Domain: c.CookieDomain, MaxAge: int(c.CookieMaxAge / time.Second),
+			SameSite: c.CookieSameSite, Secure: c.CookieSecure(), EscapePlus: c.CookieFormat == string(seal.FormatRuby),
+		},
+		Seal:            cookies,
+		Slim:            c.CookieSlim,
+		Tokens:          &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers},
+		Bearer:          bearer,
+		Connect:         connect,
+		AuthKit:         client,
+		KeepAccessToken: c.IdentityHeaders.AccessToken,
+		RotationTTL:     time.Duration(c.RotationTTL),
+		Store:           store,
+		Bus:             bus,
+		Passwords:       passwords(c),
+		Metrics:         s.metrics.registry,
+		Log:             s.log,
+	}, nil
+}
+
+func (s *Server) flowSettings(client *authkit.Client) flow.Config {
+	return flow.Config{
+		Site: s.site, Sessions: s.sessions, AuthKit: client, Passwords: passwords(s.config),
+		DefaultReturn: optional(s.config.DefaultReturnURL), LogoutReturnURL: optional(s.config.LogoutReturnURL), Log: s.log,
+	}
+}
+
+func (s *Server) verifySettings(client *authkit.Client) verify.Config {
+	c := s.config
+	settings := verify.Config{
+		Site: s.site, Sessions: s.sessions, Cookie: s.sessions.Cookie,
+		Gateway: gateway(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
+		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
+		Metrics: s.metrics.registry, Log: s.log,
+	}
+	s.access(&settings, client, passwords(c)[0])
+	return settings
+}
+
+func optional(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return u.String()
+}
+
+func gateway(name string) verify.Gateway {
+	switch name {
+	case "traefik", "caddy", "haproxy":
+		return verify.ForwardAuth
+	case "nginx", "ingress-nginx":
+		return verify.AuthRequest
+	}
+	return verify.FirstContact
+}
+
+func headers(h config.IdentityHeaders) verify.IdentityHeaders {
+	if h.Remote {
+		return verify.RemoteHeaders()
+	}
+	return verify.DefaultHeaders()
+}
