@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
@@ -25,12 +27,13 @@ type bearer struct {
 // shared between requests and must not be changed; it has no email address and no
 // name, as tokens have none. The error is
 //
-//	ErrBad          malformed, forged, expired, not valid yet, or made for somebody else
+//	ErrBadToken     malformed, forged, expired, not valid yet, or made for somebody else
+//	ErrForeignToken (an ErrBadToken) of no issuer that is configured: maybe the app's own
 //	ErrEnded        revoked, or its roles have changed: whoever holds it must refresh it
-//	ErrUnavailable  nobody can tell now: there is no key set
+//	ErrUnavailable  there is no key set to verify it with
 func (m *Manager) VerifyBearer(ctx context.Context, raw string) (*identity.Identity, error) {
 	if m.Bearer == nil {
-		return nil, fmt.Errorf("%w: bearer tokens are not accepted", ErrBad)
+		return nil, fmt.Errorf("%w: bearer tokens are not accepted", ErrForeignToken)
 	}
 	hash, now := hashValue(raw), m.Now()
 	b, ok := m.bearers.GetIfPresent(hash)
@@ -54,35 +57,83 @@ func (m *Manager) VerifyBearer(ctx context.Context, raw string) (*identity.Ident
 func (m *Manager) verifyToken(ctx context.Context, raw string) (*token.Claims, error) {
 	access, err := token.Parse(raw)
 	if err != nil {
+		claimed := token.Claimed(raw)
+		if m.connect(claimed) == nil && !m.claimsSession(claimed) {
+			return nil, foreign(claimed)
+		}
 		return nil, bearerError(err)
 	}
 	claims := access.Unverified()
-	verifier := m.Bearer
-	if claims.ClientID != m.Bearer.ClientID {
-		for _, connect := range m.Connect {
-			if connect.IssuedBy(claims.Issuer) {
-				verifier = connect
-				break
-			}
+	if connect := m.connect(claims); connect != nil {
+		if claims, err = connect.Verify(ctx, access); err != nil {
+			return nil, bearerError(err)
+		}
+		claims.Impersonator = "" // act is delegation there, to an agent say
+		return claims, nil
+	}
+	if silent := claims.ClientID == "" && len(claims.Audience) == 0 && len(m.Bearer.Issuers) == 0; !silent && !m.claimsSession(claims) {
+		return nil, foreign(claims)
+	}
+	return m.verifySessionToken(ctx, access)
+}
+
+// connect returns the verifier for the tokens of AuthKit's OAuth and M2M applications
+// that is in charge of a token, nil if none is.
+func (m *Manager) connect(c *token.Claims) *token.Verifier {
+	if c.ClientID == m.Bearer.ClientID {
+		return nil
+	}
+	for _, connect := range m.Connect {
+		if connect.IssuedBy(c.Issuer) {
+			return connect
 		}
 	}
-	claims, err = verifier.Verify(ctx, access)
-	if err != nil {
+	return nil
+}
+
+// claimsSession reports whether a token says that it is a session's of this environment.
+// Where the issuer isn't configured, AuthKit's can't be told from others, and the client
+// says it.
+func (m *Manager) claimsSession(c *token.Claims) bool {
+	if len(m.Bearer.Issuers) > 0 {
+		return m.Bearer.IssuedBy(c.Issuer)
+	}
+	return c.ClientID == m.Bearer.ClientID || c.ClientID == "" && slices.Contains(c.Audience, m.Bearer.ClientID)
+}
+
+// verifySessionToken verifies the access token of a session. AuthKit signs others with
+// the same keys: an agent's has no sid, and neither has an ID token.
+func (m *Manager) verifySessionToken(ctx context.Context, access *token.Token) (*token.Claims, error) {
+	c, err := m.Bearer.Verify(ctx, access)
+	unknownKey := errors.Is(err, token.ErrUnknownKey) || errors.Is(err, token.ErrCooldown)
+	switch {
+	case unknownKey && len(m.Bearer.Issuers) == 0 && access.Unverified().ClientID == "": // nothing says that it is ours
+		return nil, foreign(access.Unverified())
+	case err != nil:
 		return nil, bearerError(err)
+	case c.ClientID == "" && len(c.Audience) == 0 && len(m.Bearer.Issuers) == 0:
+		return nil, fmt.Errorf("%w: says neither by client_id nor by aud whom it is for, and WORKOS_ISSUER is not set", ErrBadToken)
+	case c.SessionID == "" || !strings.HasPrefix(c.Subject, "user_"):
+		return nil, fmt.Errorf("%w: not of a user's session (it has no sid, or its sub is no user_…)", ErrBadToken)
 	}
-	if claims.ClientID == "" && len(claims.Audience) == 0 && len(verifier.Issuers) == 0 {
-		return nil, fmt.Errorf("%w: token: says neither by client_id nor by aud whom it is for, and WORKOS_ISSUER is not set", ErrBad)
+	return c, nil
+}
+
+// foreign is the error for a token that doesn't say it is one of ours.
+func foreign(c *token.Claims) error {
+	if c.Issuer == "" {
+		return fmt.Errorf("%w: it names none", ErrForeignToken)
 	}
-	return claims, nil
+	return fmt.Errorf("%w: its issuer is %.100q; an application's must be in BEARER_ISSUERS, a session's in WORKOS_ISSUER where that is set", ErrForeignToken, c.Issuer)
 }
 
 // bearerError maps the token package's errors to those of a token that anybody can
-// have sent: what isn't known to be AuthKit's is bad, whatever the reason.
+// have sent: one that isn't known to be AuthKit's is bad, whatever the reason.
 func bearerError(err error) error {
 	if errors.Is(err, token.ErrUnavailable) && !errors.Is(err, token.ErrCooldown) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w: %w", ErrBad, err)
+	return fmt.Errorf("%w: %w", ErrBadToken, err)
 }
 
 func (m *Manager) bearerOf(raw string, c *token.Claims, now time.Time) *bearer {

@@ -78,8 +78,8 @@ func (w *world) wantNoBearer(t testing.TB, raw string, want error) {
 	if id != nil || !errors.Is(err, want) {
 		t.Fatalf("got %+v, %v, want %v", id, err, want)
 	}
-	for _, other := range []error{session.ErrBad, session.ErrEnded, session.ErrUnavailable, session.ErrMisconfigured} {
-		if other != want && errors.Is(err, other) {
+	for _, other := range []error{session.ErrBad, session.ErrBadToken, session.ErrForeignToken, session.ErrEnded, session.ErrUnavailable, session.ErrMisconfigured} {
+		if !errors.Is(want, other) && errors.Is(err, other) {
 			t.Errorf("got %v, which is a %v, too", err, other)
 		}
 	}
@@ -149,11 +149,7 @@ func TestVerifyBearerRefuses(t *testing.T) {
 	elsewhere := start(t, func(o *options) { o.emulator.SigningKey = otherKey() })
 	now := w.clock.Now().Unix()
 	tests := []struct{ name, raw string }{
-		{"empty", ""},
-		{"no token", "opaque"},
-		{"sealed cookie", sealed},
 		{"with a space", " " + good},
-		{"two tokens", good + "," + good},
 		{"alg none", unsignedToken(t, good)},
 		{"HS256 with the public key", hmacToken(t, good, kid)},
 		{"another key id", reclaim(t, good, signingKey(), "unknown", nil)},
@@ -161,22 +157,16 @@ func TestVerifyBearerRefuses(t *testing.T) {
 		{"no key id", reclaim(t, good, signingKey(), "", nil)},
 		{"forged: another key under the right id", reclaim(t, good, otherKey(), kid, nil)},
 		{"another environment's", elsewhere.bearer(t, zoe, "")},
-		{"another environment's of another client", reclaim(t, good, otherKey(), keyID(t, otherKey()), map[string]any{"client_id": "client_02OTHER"})},
 		{"expired", own(map[string]any{"exp": now - 11})},
 		{"not valid yet", own(map[string]any{"nbf": now + 11})},
 		{"no expiry", own(map[string]any{"exp": nil})},
 		{"no user", own(map[string]any{"sub": nil})},
-		{"another client's", own(map[string]any{"client_id": "client_02OTHER"})},
 		{"for nobody in particular", own(map[string]any{"client_id": nil, "aud": nil})},
-		{"another client's for this audience", own(map[string]any{"client_id": "client_02OTHER", "aud": clientID})},
-		{"ID token of an application", own(map[string]any{"client_id": nil, "aud": "client_01APP"})},
 		{"roles of another type", own(map[string]any{"roles": "admin"})},
 
 		{"Connect: another audience", connect(map[string]any{"aud": "https://other.example.com"})},
 		{"Connect: no audience", connect(map[string]any{"aud": nil})},
 		{"Connect: ID token", connect(map[string]any{"aud": "client_01APP", "client_id": nil})},
-		{"Connect: another issuer", connect(map[string]any{"iss": "https://auth.example.com.evil.example"})},
-		{"Connect: no issuer", connect(map[string]any{"iss": nil})},
 		{"Connect: signed with the environment's key", own(map[string]any{"iss": connectIssuer, "aud": resource, "client_id": "client_01APP"})},
 		{"Connect: this client's id", connect(map[string]any{"client_id": clientID})},
 		{"Connect: expired", connect(map[string]any{"exp": now - 11})},
@@ -187,9 +177,89 @@ func TestVerifyBearerRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for range 2 { // what was refused is not remembered
-				w.wantNoBearer(t, tt.raw, session.ErrBad)
+				w.wantNoBearer(t, tt.raw, session.ErrBadToken)
 			}
 		})
+	}
+}
+
+// One that no issuer which is configured has made may be the app's own.
+func TestVerifyBearerForeign(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	sealed := w.signIn(t, zoe, "")
+	good := w.open(t, sealed).AccessToken
+	kid := keyID(t, signingKey())
+	own := func(change map[string]any) string { return reclaim(t, good, signingKey(), kid, change) }
+	connect := func(change map[string]any) string {
+		c := map[string]any{"iss": connectIssuer, "aud": resource, "client_id": "client_01APP"}
+		maps.Copy(c, change)
+		return reclaim(t, good, otherKey(), "another", c)
+	}
+	machine := map[string]any{"iss": "https://machines.example.com", "aud": clientID, "sub": "client_01MACHINE", "client_id": nil, "sid": nil}
+	tests := []struct{ name, raw, want string }{
+		{"empty", "", "it names none"},
+		{"no token", "opaque", "it names none"},
+		{"sealed cookie", sealed, "it names none"},
+		{"alg none of another issuer", unsignedToken(t, own(map[string]any{"client_id": nil, "iss": "https://app.example.com"})), `"https://app.example.com"`},
+		{"HS256 of another issuer", hmacToken(t, own(map[string]any{"client_id": nil, "aud": "app", "iss": "https://app.example.com"}), kid), `"https://app.example.com"`},
+		{"of an M2M application whose issuer isn't configured", reclaim(t, good, otherKey(), "machines", machine),
+			`"https://machines.example.com"; an application's must be in BEARER_ISSUERS`},
+		{"a long issuer", own(map[string]any{"client_id": "client_02OTHER", "iss": strings.Repeat("long", 1000)}), strings.Repeat("long", 25) + `";`},
+		{"two tokens", good + "," + good, ""},
+		{"another environment's of another client", reclaim(t, good, otherKey(), keyID(t, otherKey()), map[string]any{"client_id": "client_02OTHER"}), ""},
+		{"another client's", own(map[string]any{"client_id": "client_02OTHER"}), ""},
+		{"another client's for this audience", own(map[string]any{"client_id": "client_02OTHER", "aud": clientID}), ""},
+		{"ID token of an application", own(map[string]any{"client_id": nil, "aud": "client_01APP"}), ""},
+		{"Connect: another issuer", connect(map[string]any{"iss": "https://auth.example.com.evil.example"}), ""},
+		{"Connect: no issuer", connect(map[string]any{"iss": nil}), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w.wantNoBearer(t, tt.raw, session.ErrForeignToken)
+			if _, err := w.VerifyBearer(t.Context(), tt.raw); !errors.Is(err, session.ErrBadToken) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an ErrBadToken with %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// A session's token has a sid and a user. AuthKit signs others with the same keys.
+func TestVerifyBearerOfNoSession(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	good := w.bearer(t, zoe, "")
+	own := func(change map[string]any) string {
+		return reclaim(t, good, signingKey(), keyID(t, signingKey()), change)
+	}
+	w.wantBearer(t, own(nil))
+	for name, raw := range map[string]string{
+		"ID token":               own(map[string]any{"client_id": nil, "aud": clientID, "sid": nil}),
+		"no sid":                 own(map[string]any{"sid": nil}),
+		"empty sid":              own(map[string]any{"sid": ""}),
+		"agent":                  own(map[string]any{"client_id": nil, "aud": clientID, "sid": nil, "sub": "agent_reg_01ANON", "act": map[string]any{"sub": "user_01ZOE"}}),
+		"agent with a sid":       own(map[string]any{"sub": "agent_reg_01ANON"}),
+		"machine with a sid":     own(map[string]any{"sub": "client_01MACHINE"}),
+		"user_ in another place": own(map[string]any{"sub": "client_user_01"}),
+	} {
+		t.Log(name)
+		w.wantNoBearer(t, raw, session.ErrBadToken)
+	}
+}
+
+// Outside of a session's token act says to whom the user has delegated, and impersonates nobody.
+func TestVerifyBearerActor(t *testing.T) {
+	t.Parallel()
+	w := start(t, withBearer(t))
+	good := w.bearer(t, zoe, "")
+	act := map[string]any{"sub": "support@example.com"}
+	if id := w.wantBearer(t, reclaim(t, good, signingKey(), keyID(t, signingKey()), map[string]any{"act": act})); id.Impersonator != "support@example.com" {
+		t.Errorf("a session's: got impersonator %q, want support@example.com", id.Impersonator)
+	}
+	delegated := map[string]any{"iss": connectIssuer, "aud": resource, "client_id": "client_01APP", "act": act}
+	if id := w.wantBearer(t, reclaim(t, good, otherKey(), "another", delegated)); id.Impersonator != "" {
+		t.Errorf("an application's: got impersonator %q, want none", id.Impersonator)
 	}
 }
 
@@ -234,8 +304,22 @@ func TestVerifyBearerIssuer(t *testing.T) {
 		o.session.Bearer.Issuers = []string{"https://api.workos.com"}
 	})
 	raw := w.bearer(t, zoe, "")
-	w.wantNoBearer(t, raw, session.ErrBad)
-	w.wantBearer(t, reclaim(t, raw, signingKey(), keyID(t, signingKey()), map[string]any{"iss": "https://api.workos.com"}))
+	kid := keyID(t, signingKey())
+	ours := func(change map[string]any) string {
+		maps.Copy(change, map[string]any{"iss": "https://api.workos.com"})
+		return reclaim(t, raw, signingKey(), kid, change)
+	}
+	w.wantBearer(t, ours(map[string]any{}))
+	w.wantNoBearer(t, raw, session.ErrForeignToken)
+	for name, bad := range map[string]string{
+		"another client's": ours(map[string]any{"client_id": "client_02OTHER"}),
+		"alg none":         unsignedToken(t, ours(map[string]any{})),
+		"HS256":            hmacToken(t, ours(map[string]any{}), kid),
+		"expired":          ours(map[string]any{"exp": w.clock.Now().Unix() - 11}),
+	} {
+		t.Log(name)
+		w.wantNoBearer(t, bad, session.ErrBadToken)
+	}
 }
 
 func TestVerifyBearerIsOff(t *testing.T) {
@@ -245,8 +329,8 @@ func TestVerifyBearerIsOff(t *testing.T) {
 		o.session.Bearer = nil
 	})
 	raw := w.bearer(t, zoe, "")
-	w.wantNoBearer(t, raw, session.ErrBad)
-	w.wantNoBearer(t, reclaim(t, raw, otherKey(), "another", map[string]any{"iss": connectIssuer, "aud": resource}), session.ErrBad)
+	w.wantNoBearer(t, raw, session.ErrForeignToken)
+	w.wantNoBearer(t, reclaim(t, raw, otherKey(), "another", map[string]any{"iss": connectIssuer, "aud": resource}), session.ErrForeignToken)
 }
 
 func TestVerifyBearerAccessTokenOnDemand(t *testing.T) {
@@ -286,7 +370,7 @@ func TestBearerExpires(t *testing.T) {
 	w.clock.advance(5*time.Minute + 10*time.Second)
 	w.wantBearer(t, raw)
 	w.clock.advance(time.Second)
-	w.wantNoBearer(t, raw, session.ErrBad)
+	w.wantNoBearer(t, raw, session.ErrBadToken)
 }
 
 // What ends a session ends its tokens, remembered or not, and what it has to be
@@ -333,7 +417,7 @@ func TestBearerAndCookieApart(t *testing.T) {
 	raw := w.open(t, sealed).AccessToken
 	w.valid(t, sealed)
 	w.wantBearer(t, raw)
-	w.wantNoBearer(t, sealed, session.ErrBad)
+	w.wantNoBearer(t, sealed, session.ErrForeignToken)
 	w.refused(t, raw, session.ErrBad)
 }
 
@@ -352,10 +436,10 @@ func TestBearerCooldownIsItsOwn(t *testing.T) {
 	sealed := w.signIn(t, zoe, "")
 	raw := w.open(t, sealed).AccessToken
 	for _, kid := range []string{"unknown", "another unknown"} {
-		w.wantNoBearer(t, reclaim(t, raw, otherKey(), kid, nil), session.ErrBad)
+		w.wantNoBearer(t, reclaim(t, raw, otherKey(), kid, nil), session.ErrBadToken)
 	}
-	w.authKit.answer(keySet, nil)          // AuthKit's new key is there now
-	w.wantNoBearer(t, raw, session.ErrBad) // but not looked for
+	w.authKit.answer(keySet, nil)               // AuthKit's new key is there now
+	w.wantNoBearer(t, raw, session.ErrBadToken) // but not looked for
 	w.valid(t, sealed)
 	w.wantBearer(t, raw)
 	w.authKit.wantAsked(t, 0)

@@ -43,9 +43,9 @@ func TestVerifySeveralCookies(t *testing.T) {
 		{"unreadable ones", []string{"garbage", older, newer[:100]}, acmeID, nil},
 		{"unreadable ones alone", []string{"garbage", newer[:100]}, "", session.ErrBad},
 		{"sealed without a usable token", []string{w.withAccessToken(t, w.open(t, newer), "opaque"), older}, acmeID, nil},
-		{"different users", []string{newer, somebodyElse}, "", session.ErrBad},
-		{"different users, one of them twice", []string{older, newer, somebodyElse}, "", session.ErrBad},
-		{"one user's session and another's sealed to a third", []string{older, wrongUser}, "", session.ErrBad},
+		{"different users", []string{newer, somebodyElse}, "", session.ErrConflict},
+		{"different users, one of them twice", []string{older, newer, somebodyElse}, "", session.ErrConflict},
+		{"one user's session and another's sealed to a third", []string{older, wrongUser}, "", session.ErrConflict},
 		{"a hundred unreadable ones behind it", append([]string{older}, junk...), acmeID, nil},
 		{"a hundred unreadable ones before it", append(junk, older), acmeID, nil},
 		{"31 that look like a session before it", append(planted[:31:31], older), acmeID, nil},
@@ -56,12 +56,78 @@ func TestVerifySeveralCookies(t *testing.T) {
 			t.Parallel()
 			for range 2 { // the second time, they are remembered
 				v, err := w.verify(t, tt.cookies...)
-				if !errors.Is(err, tt.err) {
+				if !errors.Is(err, tt.err) || errors.Is(err, session.ErrConflict) && !errors.Is(tt.err, session.ErrConflict) {
 					t.Fatalf("got %v, want %v", err, tt.err)
 				}
 				if err == nil && v.Identity.OrganizationID != tt.want {
 					t.Errorf("got organization %s, want %s", v.Identity.OrganizationID, tt.want)
 				}
+			}
+		})
+	}
+}
+
+// Of two sessions of one second, the order of the cookies doesn't decide: one that has
+// ended doesn't count, and else the later by the ids of its tokens does.
+func TestVerifyCookiesOfOneSecond(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		ended string // organization of the session that is signed out
+		want  string
+	}{
+		{"both go on", "", globexID},
+		{"the later has ended", globexID, acmeID},
+		{"the earlier has ended", acmeID, globexID},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, nil)
+			sealed := map[string]string{}
+			for organization, jti := range map[string]string{acmeID: "01KAY4T0G0AAAAAAAAAAAAAAAA", globexID: "01KAY4T0G1AAAAAAAAAAAAAAAA"} {
+				s := w.open(t, w.signIn(t, sam, organization))
+				sealed[organization] = w.withAccessToken(t, s, reclaim(t, s.AccessToken, signingKey(), keyID(t, signingKey()), map[string]any{"jti": jti}))
+			}
+			if tt.ended != "" {
+				w.End(t.Context(), cookies(sealed[tt.ended]))
+			}
+			for range 2 { // the second time, they are remembered
+				for _, values := range [][]string{{sealed[acmeID], sealed[globexID]}, {sealed[globexID], sealed[acmeID]}} {
+					if v, err := w.verify(t, values...); err != nil || v.Identity.OrganizationID != tt.want {
+						t.Errorf("got %+v, %v, want organization %s", v, err, tt.want)
+					}
+				}
+				_, _ = w.verify(t, sealed[acmeID])
+				_, _ = w.verify(t, sealed[globexID])
+			}
+		})
+	}
+}
+
+func TestStrayLines(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	ours, another, somebodyElse := w.signIn(t, sam, acmeID), w.signIn(t, sam, globexID), w.signIn(t, zoe, "")
+	foreign := "Fe26.2*2" + ours[8:] // another application's, with another password
+	const expired = "=; Path=/; Domain=example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
+	tests := []struct {
+		name    string
+		cookies []string
+		want    []string
+	}{
+		{"none", nil, nil},
+		{"one", []string{ours}, []string{"wos-session" + expired}},
+		{"two", []string{ours, another}, []string{"wos-session" + expired}},
+		{"two users'", []string{ours, somebodyElse}, []string{"wos-session" + expired}},
+		{"another application's alone", []string{foreign}, nil},
+		{"one beside another application's", []string{foreign, ours}, nil},
+		{"two beside another application's", []string{foreign, ours, somebodyElse}, []string{"wos-session" + expired}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := w.StrayLines(cookies(tt.cookies...), "example.com"); !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
@@ -137,7 +203,7 @@ func TestVerifySeveralChunks(t *testing.T) {
 		{"the newest lacks a chunk", slices.Concat(newer[:3], older), acmeID, nil},
 		{"the newest is truncated, and the older one raw", append(truncated, "wos-session="+small), acmeID, nil},
 		{"none is whole", slices.Concat(truncated, older[1:]), "", session.ErrBad},
-		{"different users", slices.Concat(newer, somebodyElse), "", session.ErrBad},
+		{"different users", slices.Concat(newer, somebodyElse), "", session.ErrConflict},
 		{"different users, one's truncated", slices.Concat(truncated, somebodyElse[:3], older), acmeID, nil},
 	}
 	for _, tt := range tests {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What Manager.Verify says about a request that has no usable session. Each
+// Why a request has no usable session, or no usable bearer token. Each
 // stands for one answer at the gateway, and they are never mixed up: an outage
 // is not an expiry, and a mistake of the operator's is neither.
 var (
@@ -15,6 +15,16 @@ var (
 	// ErrBad: a session cookie that can't be opened, or whose access token is forged,
 	// another user's or another client's.
 	ErrBad = errors.New("session: bad cookie")
+	// ErrConflict is the ErrBad for session cookies of different users, of which none
+	// counts. A navigation's answer should expire them, see cookie.Config.ExpireLines.
+	ErrConflict = fmt.Errorf("%w: session cookies of different users", ErrBad)
+	// ErrBadToken: a bearer token that is malformed, forged, expired, not valid yet, or
+	// not one of a session of this environment's.
+	ErrBadToken = errors.New("session: bad bearer token")
+	// ErrForeignToken is the ErrBadToken for one that nobody says is AuthKit's: of no
+	// issuer that is configured, or no token of AuthKit's form at all. It may be the
+	// app's own. Where something else than a bearer token may decide, it is as if there were none.
+	ErrForeignToken = fmt.Errorf("%w: not of an issuer that is configured", ErrBadToken)
 	// ErrEnded: the session was signed out, revoked, or its refresh token is refused.
 	ErrEnded = errors.New("session: ended")
 	// ErrSuperseded: the cookie is an old one, and a later one has been in use for a minute.

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -65,7 +67,7 @@ func (m *Manager) selectCookie(request http.Header) (sealedSession, error) {
 	return m.newest(values)
 }
 
-// newest returns the session whose access token was issued last.
+// newest returns the session whose access token was issued last. The error is ErrBad.
 func (m *Manager) newest(values []string) (sealedSession, error) {
 	var newest sealedSession
 	var user string
@@ -77,9 +79,10 @@ func (m *Manager) newest(values []string) (sealedSession, error) {
 			continue
 		}
 		if user != "" && user != subject {
-			return sealedSession{}, fmt.Errorf("%w: session cookies of different users", ErrBad)
+			return sealedSession{}, ErrConflict
 		}
-		if user = subject; newest.value == "" || at.After(issued) {
+		user = subject
+		if newest.value == "" || at.After(issued) || at.Equal(issued) && m.succeeds(s, newest) {
 			newest, issued = s, at
 		}
 	}
@@ -99,6 +102,53 @@ func (m *Manager) issued(s *sealedSession) (user string, at time.Time, err error
 		return "", time.Time{}, err
 	}
 	return s.opened.User.ID, s.opened.access.Unverified().IssuedAt, nil
+}
+
+// succeeds reports whether a session counts before another whose access token was issued
+// in the same second: one that goes on before one that has ended, and else the later by
+// the tokens' ids, which AuthKit makes of the time in milliseconds (ULIDs). The order of
+// the cookies never decides.
+func (m *Manager) succeeds(s, other sealedSession) bool {
+	mine, err := m.open(s)
+	if err != nil { // remembered, and the password has changed
+		return false
+	}
+	theirs, err := m.open(other)
+	if err != nil {
+		return true
+	}
+	if over := m.ended(theirs); over != m.ended(mine) {
+		return over
+	}
+	return cmp.Or(
+		cmp.Compare(mine.access.Unverified().ID, theirs.access.Unverified().ID),
+		bytes.Compare(s.hash[:], other.hash[:]),
+	) > 0
+}
+
+// ended reports whether this replica knows that a session was signed out or revoked.
+func (m *Manager) ended(o *opened) bool {
+	claims := o.access.Unverified()
+	id := identityOf(o.Session, claims)
+	return m.marks.judge(&id, lineOf(claims), claims.IssuedAt, time.Time{}) == ended
+}
+
+// StrayLines returns the Set-Cookie lines that expire session cookies in other scopes
+// than the session's own, for an answer of host that sets or clears the session. There
+// are none where no session cookie of the request opens; nor where a single one does
+// beside others that don't: they are another application's, and are left alone.
+func (m *Manager) StrayLines(request http.Header, host string) []string {
+	values, _ := m.Cookie.Read(request)
+	opening := 0
+	for _, value := range values {
+		if _, err := m.open(newSealed(value)); err == nil {
+			opening++
+		}
+	}
+	if opening == 0 || opening == 1 && len(values) > 1 {
+		return nil
+	}
+	return m.Cookie.ExpireLines(request, host)
 }
 
 // lookup says how a session is resolved.

@@ -47,8 +47,8 @@ func TestRememberedOfSeveralIsNotUnsealed(t *testing.T) {
 	if v, err := w.verify(t, newer, older); err != nil || v.Identity.OrganizationID != globexID {
 		t.Errorf("got %+v, %v, want the newest", v, err)
 	}
-	if _, err := w.verify(t, older, somebodyElse); !errors.Is(err, session.ErrBad) {
-		t.Errorf("different users: got %v, want ErrBad", err)
+	if _, err := w.verify(t, older, somebodyElse); !errors.Is(err, session.ErrConflict) {
+		t.Errorf("different users: got %v, want ErrConflict", err)
 	}
 }
 
@@ -145,8 +145,8 @@ func TestRememberedDoesNotHideAnotherUser(t *testing.T) {
 	w.valid(t, one)
 	w.valid(t, two)
 	for _, values := range [][]string{{one, two}, {two, one}} {
-		if v, err := w.verify(t, values...); !errors.Is(err, session.ErrBad) {
-			t.Errorf("got %v, %v, want ErrBad", v, err)
+		if v, err := w.verify(t, values...); !errors.Is(err, session.ErrConflict) {
+			t.Errorf("got %v, %v, want ErrConflict", v, err)
 		}
 	}
 }

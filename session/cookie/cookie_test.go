@@ -322,7 +322,7 @@ func TestSetLinesTooLarge(t *testing.T) {
 	}
 }
 
-func TestExpireLines(t *testing.T) {
+func TestClearLines(t *testing.T) {
 	t.Parallel()
 	onDomain := Config{Name: "wos-session", Domain: "example.com", MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true}
 	request := http.Header{"Cookie": {"wos-session.4=x; wos-session.9=x; other.1=x; wos-session.1=x", "wos-session=x; wos-session.1=y"}}
@@ -351,5 +351,69 @@ func TestExpireLines(t *testing.T) {
 				t.Errorf("got %q, want %q", tt.got, tt.want)
 			}
 		})
+	}
+}
+
+// A cookie in a scope that isn't the session's own can be expired from any host that
+// could have set it, and from no other.
+func TestExpireLines(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, cookieName, domain, host, carried string
+		want                                    []string // names and domains
+	}{
+		{"on a host", "wos-session", "", "a.app.example.com", "wos-session=x",
+			[]string{"wos-session a.app.example.com", "wos-session app.example.com", "wos-session example.com"}},
+		{"on a domain", "wos-session", "example.com", "app.example.com", "wos-session=x",
+			[]string{"wos-session -", "wos-session app.example.com"}},
+		{"chunks", "wos-session", "app.example.com", "app.example.com", "wos-session=x; wos-session.2=x; other=1",
+			[]string{"wos-session -", "wos-session.2 -", "wos-session example.com", "wos-session.2 example.com"}},
+		{"a chunk alone", "wos-session", "", "example.com", "wos-session.7=x", []string{"wos-session.7 example.com"}},
+		{"with a port, in another case", "wos-session", "", "Example.COM:8443", "wos-session=x", []string{"wos-session example.com"}},
+		{"registrable under a public suffix of two labels", "wos-session", "", "app.example.co.uk", "wos-session=x",
+			[]string{"wos-session app.example.co.uk", "wos-session example.co.uk"}},
+		{"registrable under a shared hoster's domain", "wos-session", "", "me.github.io", "wos-session=x", []string{"wos-session me.github.io"}},
+		{"localhost", "wos-session", "", "localhost:3000", "wos-session=x", nil},
+		{"an address", "wos-session", "", "192.0.2.7", "wos-session=x", nil},
+		{"an IPv6 address", "wos-session", "", "[2001:db8::1]:443", "wos-session=x", nil},
+		{"a public suffix", "wos-session", "", "github.io", "wos-session=x", nil},
+		{"none carried", "wos-session", "", "app.example.com", "other=1", nil},
+		{"a name that can have one scope alone", "__Host-session", "", "app.example.com", "__Host-session=x", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := Config{Name: tt.cookieName, Domain: tt.domain, MaxAge: 3600, SameSite: http.SameSiteLaxMode, Secure: true}
+			var got []string
+			for _, line := range c.ExpireLines(http.Header{"Cookie": {tt.carried}}, tt.host) {
+				parsed, err := http.ParseSetCookie(line)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if parsed.MaxAge >= 0 || parsed.Value != "" || parsed.Path != "/" || !parsed.Secure || !parsed.HttpOnly {
+					t.Errorf("got %q, want a line that expires the cookie of path /", line)
+				}
+				domain := parsed.Domain
+				if domain == "" {
+					domain = "-"
+				}
+				got = append(got, parsed.Name+" "+domain)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestOwns(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"wos-session": true, "wos-session.1": true, "wos-session.7": true,
+		"wos-session.0": false, "wos-session.8": false, "Wos-Session": false, "wos-session2": false, "": false,
+	} {
+		if got := anHour.Owns(name); got != want {
+			t.Errorf("%q: got %t, want %t", name, got, want)
+		}
 	}
 }

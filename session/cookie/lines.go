@@ -1,8 +1,11 @@
 package cookie
 
 import (
+	"net"
 	"net/http"
 	"strings"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // SetLines returns the Set-Cookie lines that give a browser a sealed session:
@@ -45,6 +48,47 @@ func (c Config) ClearHostLines(request http.Header) []string {
 	}
 	c.Domain = ""
 	return c.ClearLines(request)
+}
+
+// ExpireLines returns the lines that expire the session's cookies in every scope that an
+// answer of host can reach and that isn't Config's own: the host alone, and the host and
+// each parent domain down to the registrable one. Send them after the session's own
+// lines. Cookies with another path than / stay.
+func (c Config) ExpireLines(request http.Header, host string) []string {
+	if strings.HasPrefix(c.Name, "__Host-") { // there is but one scope
+		return nil
+	}
+	indexes := c.carried(request)
+	var lines []string
+	for _, domain := range scopes(host) {
+		if domain == c.Domain {
+			continue
+		}
+		for _, i := range indexes {
+			lines = append(lines, c.line(c.chunkName(i), "", domain, -1))
+		}
+	}
+	return lines
+}
+
+// scopes are the domains that a cookie of a host can have; "" is the host alone.
+func scopes(host string) []string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(host)
+	all := []string{""}
+	registrable, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil || net.ParseIP(host) != nil { // localhost, an address, a public suffix
+		return all
+	}
+	for domain := host; ; {
+		all = append(all, domain)
+		if domain == registrable {
+			return all
+		}
+		_, domain, _ = strings.Cut(domain, ".")
+	}
 }
 
 func (c Config) escape(value string) string {
