@@ -4,22 +4,25 @@
 //	Verify -> looks like a key? ------------------ no: ErrInvalid
 //	       -> remembered as valid (60 s) --------- identity, unless news has come
 //	       -> remembered as refused (60 s) ------- ErrInvalid
-//	       -> somebody is asking WorkOS already -- wait for that answer
-//	       -> WorkOS has just failed ------------- *session.Outage
+//	       -> WorkOS is being asked about it ----- wait for that answer
+//	       -> WorkOS couldn't say, 1 s ago ------- *session.Outage
 //	       -> unknown key, client over its limit - *LimitedError
 //	       -> budget of this kind of key spent --- *session.Outage
+//	       -> circuit breaker of this kind open -- *session.Outage
 //	       -> WorkOS ----------------------------- identity, ErrInvalid, *session.Outage
 //
-// Keys that were valid within the last hour are known. They have a budget and rests
-// of their own, and no client's limit counts them, so that a flood of other keys
+// Keys that were valid within the last hour are known. They have a budget and a circuit
+// breaker of their own, and no client's limit counts them, so that a flood of other keys
 // can't shut them out:
 //
-//	              per client            together           after an outage
-//	known key     -                     50/s, 100 at once  all rest for 1 s
-//	unknown key   10 at once, one/6 s   20/s, 40 at once   unknown keys rest for 1 s
+//	              per client            together           circuit breaker opens for
+//	known key     -                     50/s, 100 at once  both kinds
+//	unknown key   10 at once, one/6 s   20/s, 40 at once   unknown keys
 //
-// After the rest one key is tried, and the others once that was answered. A client is
-// an IPv4 address or a /64 of IPv6.
+// A client is an IPv4 address or a /64 of IPv6. Only keys that WorkOS refuses count
+// against it: a valid one, and an answer of 503, cost nothing. The breaker opens when
+// five different keys failed within 10 s; then one key a second is tried, and a success
+// closes it. One key that fails again and again is paused for a second each time.
 //
 // News (webhooks, on any replica) make a remembered key be validated anew. Without
 // webhooks a revoked key works for 60 s at most. That is never stretched, whatever

@@ -3,12 +3,14 @@ package apikey
 import (
 	"errors"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/breaker"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -16,60 +18,70 @@ const (
 	clientBurst = 10
 	clientEvery = 6 * time.Second
 	maxClients  = 50_000
-	rest        = time.Second // between two tries while WorkOS is down
 	warnEvery   = time.Minute
+
+	failedKeys   = 5                // so many keys must fail for the circuit breaker to open
+	failedWithin = 10 * time.Second // of each other
 )
 
-// limits decide whether WorkOS may be asked about one more key. Its methods are
-// called under the Validator's lock.
+// limits decide whether WorkOS may be asked about one more key.
 type limits struct {
-	known, unknown *lane
+	known, unknown *quota
 	clients        *otter.Cache[netip.Prefix, *rate.Limiter] // of unknown keys
-	warned         time.Time                                 // about a client
 	log            zerolog.Logger
+
+	mu     sync.Mutex
+	warned map[string]time.Time // when a message was last logged
 }
 
-// lane is what one kind of keys has for itself.
-type lane struct {
+// quota is what one kind of keys has for itself.
+type quota struct {
 	keys    string // which, for the log
 	budget  *rate.Limiter
-	failing bool      // the last call was an outage
-	next    time.Time // when the next one may be tried, while failing
-	warned  time.Time
+	breaker breaker.Breaker
 }
 
-func newLimits(log zerolog.Logger) *limits {
+func newQuota(keys string, each rate.Limit, burst int, now func() time.Time) *quota {
+	return &quota{
+		keys: keys, budget: rate.NewLimiter(each, burst),
+		breaker: breaker.Breaker{Threshold: failedKeys, Window: failedWithin, Interval: time.Second, Now: now},
+	}
+}
+
+func newLimits(log zerolog.Logger, now func() time.Time) *limits {
 	return &limits{
-		known:   &lane{keys: "known", budget: rate.NewLimiter(50, 100)},
-		unknown: &lane{keys: "unknown", budget: rate.NewLimiter(20, 40)},
+		known:   newQuota("known", 50, 100, now),
+		unknown: newQuota("unknown", 20, 40, now),
 		clients: otter.Must(&otter.Options[netip.Prefix, *rate.Limiter]{
 			MaximumSize:      maxClients, // after the time that fills it a limit is as good as none
 			ExpiryCalculator: otter.ExpiryAccessing[netip.Prefix, *rate.Limiter](clientBurst * clientEvery),
 		}),
-		log: log,
+		log:    log,
+		warned: map[string]time.Time{},
 	}
 }
 
-// begin takes what a call costs, or says why there can be none now. A rest comes
-// first: it costs the client nothing. refund gives back what the client paid, for a key
-// that turned out to be valid: whoever has many keys is no flood.
-func (l *limits) begin(kind *lane, client netip.Addr, now time.Time) (refund func(), err error) {
-	if wait := kind.next.Sub(now); kind.failing && wait > 0 {
-		return nil, &session.Outage{RetryAfter: wait, Err: errors.New("WorkOS could not validate API keys; waiting before it is asked again")}
-	}
+// reserve takes what a call costs, or says why there can be none now; then it has cost
+// nothing. refund gives back what the client has paid.
+func (l *limits) reserve(q *quota, h hash, client netip.Addr, now time.Time) (refund func(), err error) {
 	refund = func() {}
-	if kind == l.unknown {
+	if q == l.unknown {
 		if refund, err = l.charge(client, now); err != nil {
 			return nil, err
 		}
 	}
-	if !kind.budget.AllowN(now, 1) {
-		if due(&kind.warned, now) {
-			l.log.Warn().Str("keys", kind.keys).Msg("too many API keys to validate at WorkOS; some requests are answered with 503")
-		}
+	call := q.budget.ReserveN(now, 1)
+	if call.DelayFrom(now) > 0 {
+		call.CancelAt(now)
+		refund()
+		l.warn("too many API keys to validate at WorkOS; some requests are answered with 503", now, func(e *zerolog.Event) { e.Str("keys", q.keys) })
 		return nil, &session.Outage{RetryAfter: time.Second, Err: errors.New("too many API keys to validate")}
 	}
-	kind.next = now.Add(rest)
+	if wait, ok := q.breaker.Allow(string(h[:])); !ok {
+		call.CancelAt(now)
+		refund()
+		return nil, &session.Outage{RetryAfter: wait, Err: errors.New("WorkOS could not validate API keys; waiting before it is asked again")}
+	}
 	return refund, nil
 }
 
@@ -79,15 +91,13 @@ func (l *limits) charge(client netip.Addr, now time.Time) (refund func(), err er
 		return rate.NewLimiter(rate.Every(clientEvery), clientBurst), false
 	})
 	paid := limiter.ReserveN(now, 1)
-	wait := paid.DelayFrom(now)
-	if wait == 0 {
-		return func() { paid.CancelAt(now) }, nil
+	refund = func() { paid.CancelAt(now) }
+	if wait := paid.DelayFrom(now); wait > 0 {
+		refund()
+		l.warn("too many unknown API keys from a client; more of them are answered with 429", now, func(e *zerolog.Event) { e.Stringer("client", client) })
+		return nil, &LimitedError{RetryAfter: wait}
 	}
-	paid.CancelAt(now)
-	if due(&l.warned, now) {
-		l.log.Warn().Stringer("client", client).Msg("too many unknown API keys from a client; more of them are answered with 429")
-	}
-	return nil, &LimitedError{RetryAfter: wait}
+	return refund, nil
 }
 
 // prefixOf is what one client may have for itself: an IPv4 address, a /64 of IPv6.
@@ -101,24 +111,28 @@ func prefixOf(client netip.Addr) netip.Prefix {
 	return prefix
 }
 
-// end says how a call ended. An outage of a known key is WorkOS's, and all rest; that
-// of an unknown one may be due to what somebody sent.
-func (l *limits) end(kind *lane, outage bool, now time.Time) {
-	kind.failing = outage
+// settle says how a call ended. An outage of a known key is WorkOS's, and counts for both
+// kinds; that of an unknown one may be due to what somebody sent.
+func (l *limits) settle(q *quota, h hash, outage bool) {
 	if !outage {
+		q.breaker.Success(string(h[:]))
 		return
 	}
-	kind.next = now.Add(rest)
-	if kind == l.known {
-		l.unknown.failing, l.unknown.next = true, kind.next
+	q.breaker.Failure(string(h[:]))
+	if q == l.known {
+		l.unknown.breaker.Failure(string(h[:]))
 	}
 }
 
-// due reports whether a warning is, and takes note of it.
-func due(warned *time.Time, now time.Time) bool {
-	if now.Sub(*warned) < warnEvery {
-		return false
+// warn logs a message, and not again for a minute.
+func (l *limits) warn(message string, now time.Time, about func(*zerolog.Event)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.warned[message]) < warnEvery {
+		return
 	}
-	*warned = now
-	return true
+	l.warned[message] = now
+	line := l.log.Warn()
+	about(line)
+	line.Msg(message)
 }

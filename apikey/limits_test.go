@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -100,7 +99,7 @@ func TestBudgets(t *testing.T) {
 		for i := range n {
 			w.refused(t, unknown(from+i), address(from+i), ErrInvalid)
 		}
-		w.cantTell(t, unknown(from+n), address(from+n), time.Second)
+		w.unavailable(t, unknown(from+n), address(from+n), time.Second)
 	}
 	ask(0, 40)
 	w.advance(time.Second)
@@ -127,13 +126,13 @@ func TestBudgetOfKnownKeys(t *testing.T) {
 	for i := range 100 {
 		w.valid(t, unknown(i), client)
 	}
-	w.cantTell(t, unknown(100), client, time.Second)
+	w.unavailable(t, unknown(100), client, time.Second)
 	w.valid(t, unknown(99), client) // remembered
 	w.advance(time.Second)
 	for i := range 50 {
 		w.valid(t, unknown(100+i), client)
 	}
-	w.cantTell(t, unknown(150), client, time.Second)
+	w.unavailable(t, unknown(150), client, time.Second)
 	w.wantCalls(t, 310)
 }
 
@@ -196,58 +195,132 @@ func TestFlood(t *testing.T) {
 	w.wantCalls(t, 247) // five times the good key, and the budget again
 }
 
-// While WorkOS is down, it is asked once a second for unknown keys, and as often for
-// known ones, whose remembered results go on to the end of their minute.
+// While WorkOS is down, it is asked about one key a second of each kind. Keys whose
+// results are remembered go on to the end of their minute.
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	w := start(t, func(w *world, _ *Config) { w.keys[unknown(0)] = acme })
-	w.valid(t, unknown(0), client)
+	w := start(t, func(w *world, _ *Config) {
+		for i := range 5 {
+			w.keys[unknown(i)] = acme
+		}
+	})
+	for i := range 5 {
+		w.valid(t, unknown(i), client)
+	}
 	w.advance(30 * time.Second)
 	w.valid(t, key, client)
 	w.set(func() { w.down = &session.Outage{Status: 503} })
 	w.advance(30 * time.Second)
-	w.wantCalls(t, 2)
+	w.wantCalls(t, 6)
 
-	for i := range 20 { // unknown keys rest by themselves
-		w.refused(t, unknown(100+i), address(i), session.ErrUnavailable)
+	for i := range 5 {
+		w.unavailable(t, unknown(i), client, 0)
+		w.unavailable(t, unknown(i), client, time.Second) // the key pauses
 	}
-	w.wantCalls(t, 3)
-	w.cantTell(t, unknown(0), client, 0) // its minute is over, WorkOS is asked
-	w.cantTell(t, unknown(0), client, time.Second)
-	w.wantCalls(t, 4)
-	for range 29 {
+	w.wantCalls(t, 11)
+	w.unavailable(t, unknown(100), client, time.Second) // the breaker is open, for unknown keys too
+	w.wantCalls(t, 11)
+	for i := range 29 {
 		w.advance(time.Second)
-		w.valid(t, key, client)
-		w.cantTell(t, unknown(0), client, 0)
-		w.cantTell(t, unknown(1), client, time.Second) // all rest
+		w.valid(t, key, client) // remembered
+		w.unavailable(t, unknown(200+i), client, 0)
+		w.unavailable(t, unknown(300), client, time.Second)
 	}
-	w.wantCalls(t, 33)
+	w.wantCalls(t, 40)
 	w.advance(time.Second)
-	w.cantTell(t, key, client, 0)
+	w.unavailable(t, key, client, 0) // its minute is over
+	w.wantCalls(t, 41)
 
 	w.set(func() { w.down = nil })
 	w.advance(time.Second - time.Nanosecond)
-	w.cantTell(t, key, client, time.Nanosecond)
-	w.advance(time.Nanosecond)
+	w.unavailable(t, key, client, time.Nanosecond)
+	w.advance(time.Second + time.Nanosecond)
 	w.valid(t, key, client)
 	w.valid(t, unknown(0), client)
-	w.refused(t, unknown(1), client, ErrInvalid)
-	w.wantCalls(t, 37)
+	w.refused(t, unknown(100), client, ErrInvalid)
+	w.refused(t, unknown(300), client, ErrInvalid)
 }
 
-// A rest isn't counted against a client.
-func TestRestCostsNothing(t *testing.T) {
+// A key that WorkOS can't validate is that key's trouble, known or not, and be it asked
+// for all the time.
+func TestOneKeysTroubleIsNoOutage(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(w *world, _ *Config) {
+		for i := range 4 {
+			w.keys[unknown(i)] = acme
+		}
+	})
+	for i := range 4 {
+		w.valid(t, unknown(i), client)
+	}
+	w.advance(time.Minute)
+	w.set(func() {
+		w.broken = func(key string) error {
+			if key < unknown(4) && strings.HasPrefix(key, "sk_unknown") {
+				return &session.Outage{Status: 500}
+			}
+			return nil
+		}
+		for i := range 40 {
+			w.keys[unknown(1000+i)] = acme
+		}
+	})
+	for i := range 40 {
+		for j := range 4 {
+			w.refused(t, unknown(j), client, session.ErrUnavailable)
+		}
+		w.valid(t, unknown(1000+i), client)
+		w.advance(time.Second / 4)
+	}
+	if w.calls > 4+4*12+40 { // 10 s, in each of which a key may be tried once
+		t.Errorf("got %d calls to WorkOS, want %d at most", w.calls, 4+4*12+40)
+	}
+}
+
+// An outage isn't counted against a client.
+func TestOutageCostsNothing(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(w *world, _ *Config) { w.down = &session.Outage{} })
 	for i := range 30 {
-		w.cantTell(t, unknown(i), client, map[bool]time.Duration{true: 0, false: time.Second}[i == 0])
+		w.unavailable(t, unknown(i), client, map[bool]time.Duration{true: 0, false: time.Second}[i < 5])
 	}
 	w.set(func() { w.down = nil })
 	w.advance(time.Second)
-	for i := range 9 {
-		w.refused(t, unknown(i), client, ErrInvalid)
+	for i := range 10 {
+		w.refused(t, unknown(100+i), client, ErrInvalid)
 	}
-	w.limited(t, unknown(9), client, 5*time.Second) // for the one try, a second ago
+	w.limited(t, unknown(110), client, 6*time.Second)
+}
+
+// A flood from many clients takes the budget of unknown keys. A customer whose keys
+// aren't known yet is answered with 503 meanwhile, which costs nothing, and is served
+// as soon as the flood is over.
+func TestCustomerAfterAFlood(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(w *world, _ *Config) {
+		for i := range 14 {
+			w.keys[unknown(i)] = acme
+		}
+	})
+	for second := range 30 {
+		for i := range 200 {
+			_, _ = w.Verify(t.Context(), unknown(1000+1000*second+i), address(1000*second+i))
+		}
+		for i := range 14 {
+			w.unavailable(t, unknown(i), client, time.Second)
+		}
+		w.advance(time.Second)
+	}
+	for i := range 14 {
+		w.valid(t, unknown(i), client)
+	}
+	for i := range 6 { // and its own limit is whole
+		w.refused(t, unknown(100+i), client, ErrInvalid)
+	}
+	w.advance(time.Second)
+	for i := range 4 {
+		w.refused(t, unknown(200+i), client, ErrInvalid)
+	}
 }
 
 func TestWarnings(t *testing.T) {
@@ -271,10 +344,10 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	over()
-	w.advance(time.Minute - time.Nanosecond)
+	w.advance(time.Minute - time.Second)
 	over()
 	counts(1)
-	w.advance(time.Nanosecond)
+	w.advance(time.Second)
 	over()
 	counts(2)
 }
@@ -284,17 +357,10 @@ func TestBounds(t *testing.T) {
 	w := start(t, nil)
 	for name, got := range map[string]uint64{
 		"valid keys": w.memory.good.GetMaximum(), "refused keys": w.memory.bad.GetMaximum(),
-		"known keys": w.memory.knows.GetMaximum(), "clients": w.limits.clients.GetMaximum(),
+		"known keys": w.memory.seen.GetMaximum(), "clients": w.limits.clients.GetMaximum(),
 	} {
 		if got != 50_000 {
 			t.Errorf("%s: got %d, want 50000", name, got)
 		}
-	}
-	w.keys = map[string]authkit.APIKey{}
-	for i := range 30 {
-		w.refused(t, unknown(i), address(i), ErrInvalid)
-	}
-	if got := len(w.flights); got != 0 {
-		t.Errorf("got %d flights that have landed, want 0", got)
 	}
 }

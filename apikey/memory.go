@@ -11,6 +11,7 @@ import (
 const (
 	remembered = time.Minute // an answer of WorkOS's
 	knownFor   = time.Hour   // that a key was valid
+	pauseFor   = time.Second // before WorkOS is asked again about a key that it couldn't validate
 	maxKeys    = 50_000      // of each kind
 )
 
@@ -24,9 +25,10 @@ type valid struct {
 // memory is what this process knows of keys. It goes by the times in it; the caches'
 // own only make room.
 type memory struct {
-	good  *otter.Cache[hash, *valid]
-	bad   *otter.Cache[hash, time.Time] // refused then
-	knows *otter.Cache[hash, time.Time] // valid then
+	good   *otter.Cache[hash, *valid]
+	bad    *otter.Cache[hash, time.Time] // refused then
+	seen   *otter.Cache[hash, time.Time] // valid then
+	failed *otter.Cache[hash, time.Time] // WorkOS couldn't say then
 }
 
 func newMemory() *memory {
@@ -34,8 +36,9 @@ func newMemory() *memory {
 		good: otter.Must(&otter.Options[hash, *valid]{
 			MaximumSize: maxKeys, ExpiryCalculator: otter.ExpiryWriting[hash, *valid](remembered),
 		}),
-		bad:   newTimes(remembered),
-		knows: newTimes(knownFor),
+		bad:    newTimes(remembered),
+		seen:   newTimes(knownFor),
+		failed: newTimes(pauseFor),
 	}
 }
 
@@ -58,20 +61,32 @@ func (m *memory) refused(h hash, now time.Time) bool {
 	return ok && now.Sub(at) < remembered
 }
 
-func (m *memory) known(h hash, now time.Time) bool {
-	at, ok := m.knows.GetIfPresent(h)
+// seenValid reports whether the key was valid within the last hour.
+func (m *memory) seenValid(h hash, now time.Time) bool {
+	at, ok := m.seen.GetIfPresent(h)
 	return ok && now.Sub(at) < knownFor
 }
+
+// paused is for how long WorkOS isn't asked about a key.
+func (m *memory) paused(h hash, now time.Time) time.Duration {
+	at, ok := m.failed.GetIfPresent(h)
+	if !ok {
+		return 0
+	}
+	return max(0, at.Add(pauseFor).Sub(now))
+}
+
+func (m *memory) pause(h hash, now time.Time) { m.failed.Set(h, now) }
 
 func (m *memory) accept(h hash, good *valid) {
 	m.bad.Invalidate(h)
 	m.good.Set(h, good)
-	m.knows.Set(h, good.since)
+	m.seen.Set(h, good.since)
 }
 
 func (m *memory) refuse(h hash, now time.Time) {
 	m.good.Invalidate(h)
-	m.knows.Invalidate(h)
+	m.seen.Invalidate(h)
 	m.bad.Set(h, now)
 }
 

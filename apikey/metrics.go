@@ -16,7 +16,7 @@ const (
 	resultUnavailable = "unavailable"
 )
 
-// newResults registers the counter, with r nil nowhere.
+// newResults registers the counter; r may be nil.
 func newResults(r prometheus.Registerer) *prometheus.CounterVec {
 	results := promauto.With(r).NewCounterVec(prometheus.CounterOpts{
 		Namespace: "authkit_forward_auth", Name: "api_keys_total", Help: "Requests with an API key, by result.",

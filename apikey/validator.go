@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
@@ -22,7 +22,7 @@ import (
 // look like one.
 var ErrInvalid = errors.New("apikey: not a valid API key")
 
-// LimitedError is the error of a client that has sent too many keys that nobody knows.
+// LimitedError is the error of a client that has sent too many unknown keys.
 type LimitedError struct {
 	RetryAfter time.Duration // until it can try one more
 }
@@ -53,12 +53,10 @@ type Config struct {
 // Validator validates API keys. Make it with New. It is safe for concurrent use.
 type Validator struct {
 	Config
-	memory  *memory
-	results *prometheus.CounterVec
-
-	mu      sync.Mutex
-	limits  *limits
-	flights map[hash]*flight // one a key; the budgets and the time limit bound them
+	memory      *memory
+	results     *prometheus.CounterVec
+	limits      *limits
+	validations singleflight.Group // one a key; the budgets and the time limit bound them
 }
 
 // New makes a Validator that knows no key yet.
@@ -68,7 +66,7 @@ func New(c Config) *Validator {
 	}
 	return &Validator{
 		Config: c, memory: newMemory(), results: newResults(c.Metrics),
-		limits: newLimits(c.Log), flights: map[hash]*flight{},
+		limits: newLimits(c.Log, c.Now),
 	}
 }
 
@@ -76,7 +74,7 @@ func New(c Config) *Validator {
 // its organization and permissions. The identity is shared and must not be changed.
 // client is where the request came from, as far as that can be trusted; all that are
 // invalid count as one. The error is ErrInvalid, a *LimitedError, or a
-// *session.Outage when nobody can tell now.
+// *session.Outage when WorkOS is unavailable.
 func (v *Validator) Verify(ctx context.Context, key string, client netip.Addr) (*identity.Identity, error) {
 	id, remembered, err := v.verify(ctx, key, client)
 	v.results.WithLabelValues(resultOf(remembered, err)).Inc()
@@ -91,11 +89,12 @@ func (v *Validator) verify(ctx context.Context, key string, client netip.Addr) (
 	if good := v.recall(h); good != nil {
 		return &good.identity, true, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	good, joined, err := v.ask(ctx, h, key, client)
-	if good != nil && joined && v.revoked(good) { // the news may be later than the question
-		good, _, err = v.ask(ctx, h, key, client)
+	good, joined, err := v.validateOnce(ctx, h, key, client)
+	var limited *LimitedError                                                   // another client's
+	if joined && (good != nil && v.revoked(good) || errors.As(err, &limited)) { // the news may be later than the question
+		good, _, err = v.validateOnce(ctx, h, key, client)
 	}
 	if err != nil {
 		return nil, false, err

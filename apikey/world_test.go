@@ -30,7 +30,8 @@ type world struct {
 	mu     sync.Mutex
 	now    time.Time
 	keys   map[string]authkit.APIKey
-	down   error
+	down   error                  // of all keys
+	broken func(key string) error // of one key, may be nil
 	calls  int
 	before func(ctx context.Context) error // runs within a call, may be nil
 	log    bytes.Buffer
@@ -40,7 +41,7 @@ type world struct {
 func start(t *testing.T, change func(*world, *Config)) *world {
 	t.Helper()
 	w := &world{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), keys: map[string]authkit.APIKey{key: acme}}
-	c := Config{AuthKit: w, HashKey: []byte("0123456789abcdef"), Log: zerolog.New(&w.log), Now: w.clock}
+	c := Config{AuthKit: w, HashKey: []byte("0123456789abcdef"), Log: zerolog.New(zerolog.SyncWriter(&w.log)), Now: w.clock}
 	if change != nil {
 		change(w, &c)
 	}
@@ -48,7 +49,8 @@ func start(t *testing.T, change func(*world, *Config)) *world {
 	t.Cleanup(func() { // otter's goroutines would keep a bubble open
 		w.memory.good.StopAllGoroutines()
 		w.memory.bad.StopAllGoroutines()
-		w.memory.knows.StopAllGoroutines()
+		w.memory.seen.StopAllGoroutines()
+		w.memory.failed.StopAllGoroutines()
 		w.limits.clients.StopAllGoroutines()
 	})
 	return w
@@ -79,6 +81,9 @@ func (w *world) ValidateAPIKey(ctx context.Context, value string) (authkit.APIKe
 	w.calls++
 	k, ok := w.keys[value]
 	before, err := w.before, w.down
+	if w.broken != nil && err == nil {
+		err = w.broken(value)
+	}
 	w.mu.Unlock()
 	if before != nil {
 		if err := before(ctx); err != nil {
@@ -115,8 +120,8 @@ func (w *world) limited(t *testing.T, key string, from netip.Addr, want time.Dur
 	}
 }
 
-// cantTell fails the test unless nobody can tell, and the wait is this.
-func (w *world) cantTell(t *testing.T, key string, from netip.Addr, want time.Duration) {
+// unavailable fails the test unless WorkOS can't be asked, and the wait is this.
+func (w *world) unavailable(t *testing.T, key string, from netip.Addr, want time.Duration) {
 	t.Helper()
 	id, err := w.Verify(t.Context(), key, from)
 	if outage, ok := errors.AsType[*session.Outage](err); id != nil || !ok || outage.RetryAfter != want {
