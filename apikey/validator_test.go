@@ -42,7 +42,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// What can't be a key isn't asked about, and isn't counted against the client.
+// A text that can't be a key isn't asked about, and isn't counted against the client.
 func TestFormOfKeys(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

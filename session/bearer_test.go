@@ -373,7 +373,7 @@ func TestBearerExpires(t *testing.T) {
 	w.wantNoBearer(t, raw, session.ErrBadToken)
 }
 
-// What ends a session ends its tokens, remembered or not, and what it has to be
+// Whatever ends a session ends its tokens, remembered or not, and whatever it has to be
 // refreshed for as well: nobody here can refresh a bearer token.
 func TestBearerRevoked(t *testing.T) {
 	t.Parallel()
@@ -428,7 +428,7 @@ func TestBearerKeySetDown(t *testing.T) {
 	w.wantNoBearer(t, w.bearer(t, zoe, ""), session.ErrUnavailable)
 }
 
-// What strangers send as bearer tokens doesn't keep a sealed session from its key.
+// Bearer tokens that strangers send don't keep a sealed session from its key.
 func TestBearerCooldownIsItsOwn(t *testing.T) {
 	t.Parallel()
 	w := start(t, withBearer(t))

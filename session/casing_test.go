@@ -7,7 +7,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
 
-// What AuthKit answers is sealed with the fields that each SDK seals.
+// AuthKit's answer is sealed with the fields that each SDK seals.
 func TestFromResponseAsEachSDKSeals(t *testing.T) {
 	t.Parallel()
 	for format, file := range map[seal.Format]string{

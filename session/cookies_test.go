@@ -220,7 +220,7 @@ func TestVerifySeveralChunks(t *testing.T) {
 	}
 }
 
-// What made the cookie large is in the log, and nothing of its content.
+// The log says which fields made the cookie large, and nothing of its content.
 func TestLargeSessionIsLogged(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)

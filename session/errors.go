@@ -29,9 +29,9 @@ var (
 	ErrEnded = errors.New("session: ended")
 	// ErrSuperseded: the cookie is an old one, and a later one has been in use for a minute.
 	ErrSuperseded = errors.New("session: superseded by a later cookie")
-	// ErrUnavailable: nobody can tell now (AuthKit or its key set is out of reach, the
-	// set lacks a new token's key, or too much is waiting). The session stays as it is.
-	ErrUnavailable = errors.New("session: can't tell")
+	// ErrUnavailable: AuthKit or its key set is out of reach, the set lacks a new token's
+	// key, or too much is waiting. The session stays as it is.
+	ErrUnavailable = errors.New("session: unavailable")
 	// ErrMisconfigured: the token's issuer is not the configured one.
 	ErrMisconfigured = errors.New("session: token of another issuer")
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
-// Without a key nobody can tell: 503, never 401.
+// Without a key the session's state is unknown: 503, never 401.
 func TestKeySetDown(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -30,7 +30,7 @@ const (
 
 const namespace = "authkit_forward_auth"
 
-// newMetrics registers them, with r nil nowhere.
+// newMetrics registers them; r may be nil.
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
 	counter := func(name, help string) prometheus.Counter {

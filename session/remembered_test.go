@@ -52,7 +52,7 @@ func TestRememberedOfSeveralIsNotUnsealed(t *testing.T) {
 	}
 }
 
-// What is remembered is the cookie, to the last byte.
+// A session is remembered by its cookie, to the last byte.
 func TestRememberedIsOneCookie(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)

@@ -38,7 +38,7 @@ const (
 	large      = 30   // bytes of a field worth naming
 )
 
-// large tells how many bytes each of the large fields of the session, of its user and
+// large returns how many bytes each of the large fields of the session, of its user and
 // of its access token's claims takes.
 func (s *Session) large() map[string]int {
 	sizes := make(map[string]int)

@@ -27,7 +27,7 @@ const maxBytes = 64 << 10 // of any cookie
 // seals too, bare or in Remix's envelope. Make it with NewCookie. It may be used by
 // many goroutines.
 //
-// What a cookie looks like decides how it is opened; nothing is tried that costs more
+// How a cookie is opened is decided by its looks; nothing is tried that costs more
 // than microseconds. Two forms are left out for that reason or another: .NET's (100,000
 // rounds of PBKDF2 for whatever a stranger sends) and plain JSON (sealed by nobody).
 type Cookie struct {

@@ -17,7 +17,7 @@
 //
 //	too long, wrong fields, bad base64   ErrMalformed
 //	past its expiration                  ErrExpired (iron, and PHP's old form)
-//	wrong password, or tampered with     ErrPassword: nobody can tell which
+//	wrong password, or tampered with     ErrPassword: the one can't be told from the other
 //
 // Several passwords are for rotation: the first one seals, all of them open.
 // CheckPassword knows the form that each SDK asks of a password; how varied it

@@ -8,7 +8,7 @@ import (
 	"unicode/utf16"
 )
 
-// What each SDK asks of a cookie password:
+// Each SDK asks something else of a cookie password:
 //
 //	iron      32 or more characters, as JavaScript counts them (UTF-16)
 //	go, ruby  32 or more bytes

@@ -38,7 +38,7 @@ func TestRubyOldCookieThatLooksNew(t *testing.T) {
 	}
 }
 
-// What a cookie jar may make of the line ends in the base64 of Ruby up to 6.2.
+// A cookie jar may change the line ends in the base64 of Ruby up to 6.2.
 func TestRubyLineEnds(t *testing.T) {
 	t.Parallel()
 	v := readVector(t, "testdata/vectors/ruby-6.2.0.json")

@@ -18,7 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// What a test's AuthKit signs with. Generated once: keys take a while.
+// Keys that a test's AuthKit signs with. Generated once: they take a while.
 var (
 	key1     = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
 	key2     = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })

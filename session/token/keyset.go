@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/breaker"
 )
 
 const (
 	maxAge       = 10 * time.Minute // of a key set, until it is fetched anew
 	fetchTimeout = 5 * time.Second
 	maxSetBytes  = 1 << 20
-	minRetry     = 1 * time.Second // after a failed fetch; doubles with each
-	maxRetry     = 30 * time.Second
+	retryEvery   = time.Second // while fetches fail
 )
 
 // KeySet is the public keys that AuthKit signs a client's access tokens with. They
@@ -32,17 +33,17 @@ type KeySet struct {
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
-	flight     singleflight.Group
+	fetching   singleflight.Group
+	breaker    breaker.Breaker // used by the one fetch at a time
 	refreshing atomic.Bool
-	current    atomic.Pointer[fetched] // written by the flight alone
+	current    atomic.Pointer[fetched] // written by the one fetch at a time
 }
 
 // fetched is the outcome of the latest fetch. It never changes.
 type fetched struct {
-	keys     map[string]*rsa.PublicKey // by key id: the latest that could be had
-	next     time.Time                 // when to fetch again
-	err      error                     // why the fetch failed, nil if it didn't
-	failures int                       // in a row
+	keys map[string]*rsa.PublicKey // by key id: the latest that could be had
+	next time.Time                 // when to fetch again
+	err  error                     // why the fetch failed, nil if it didn't
 }
 
 // Ready reports whether there are keys.
@@ -53,10 +54,10 @@ func (k *KeySet) Err() error { return k.latest().err }
 
 // Fetch fetches the key set, or waits for the fetch that is under way, for as long
 // as ctx allows; the fetch itself goes on without ctx, for 5 seconds at most. After
-// a failed one it answers with the same error for a while (1 s, doubling to 30 s).
-// Its error is ErrUnavailable; the keys at hand stay.
+// a failed one it answers with the same error for a second. Its error is
+// ErrUnavailable; the keys at hand stay.
 func (k *KeySet) Fetch(ctx context.Context) error {
-	return once(ctx, &k.flight, func(ctx context.Context) error {
+	return once(ctx, &k.fetching, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 		defer cancel()
 		return k.fetch(ctx)
@@ -85,16 +86,18 @@ func (k *KeySet) latest() *fetched {
 
 func (k *KeySet) fetch(ctx context.Context) error {
 	latest := k.latest()
-	if latest.err != nil && clock(k.Now).Before(latest.next) {
+	k.breaker.Threshold, k.breaker.Interval, k.breaker.Now = 1, retryEvery, k.Now
+	if _, ok := k.breaker.Allow(k.URL); !ok {
 		return latest.err
 	}
 	keys, err := k.load(ctx)
 	if err != nil {
 		err = fmt.Errorf("%w: key set: %w", ErrUnavailable, err)
-		wait := min(minRetry<<min(latest.failures, 5), maxRetry)
-		k.current.Store(&fetched{keys: latest.keys, next: clock(k.Now).Add(wait), err: err, failures: latest.failures + 1})
+		k.breaker.Failure(k.URL)
+		k.current.Store(&fetched{keys: latest.keys, next: clock(k.Now).Add(retryEvery), err: err})
 		return err
 	}
+	k.breaker.Success(k.URL)
 	k.current.Store(&fetched{keys: keys, next: clock(k.Now).Add(maxAge)})
 	return nil
 }
@@ -129,8 +132,8 @@ func (k *KeySet) load(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 
 // once runs do for all who ask while it runs. It goes on when an asker's ctx ends;
 // that asker gets ErrUnavailable.
-func once(ctx context.Context, flight *singleflight.Group, do func(context.Context) error) error {
-	done := flight.DoChan("", func() (any, error) { return nil, do(context.WithoutCancel(ctx)) })
+func once(ctx context.Context, group *singleflight.Group, do func(context.Context) error) error {
+	done := group.DoChan("", func() (any, error) { return nil, do(context.WithoutCancel(ctx)) })
 	select {
 	case result := <-done:
 		return result.Err

@@ -17,14 +17,14 @@ const (
 	maxKeyIDBytes = 256
 )
 
-// rations limits the fetches for unknown keys. AuthKit rotates keys, so an
+// unknownKeys limits the fetches for unknown keys. AuthKit rotates keys, so an
 // unknown id is worth a fetch; anybody can make one up, so it is worth only one
 // in a while.
-type rations struct {
-	flight  singleflight.Group
-	mu      sync.Mutex
-	until   time.Time           // end of the cooldown
-	missing map[string]struct{} // ids that were looked for in the set fetched at its start
+type unknownKeys struct {
+	fetching singleflight.Group
+	mu       sync.Mutex
+	until    time.Time           // end of the cooldown
+	missing  map[string]struct{} // ids that were looked for in the set fetched at its start
 }
 
 // key returns the key with that id. Where it is unknown, or no set was fetched
@@ -51,9 +51,9 @@ func (v *Verifier) key(ctx context.Context, id string) (*rsa.PublicKey, error) {
 }
 
 // refetch fetches the key set because of that id, once for all who ask meanwhile, and
-// starts the cooldown. A failed fetch starts none: the KeySet has a back-off.
+// starts the cooldown. A failed fetch starts none: the KeySet has a circuit breaker.
 func (v *Verifier) refetch(ctx context.Context, id string) error {
-	return once(ctx, &v.unknown.flight, func(ctx context.Context) error {
+	return once(ctx, &v.unknown.fetching, func(ctx context.Context) error {
 		if v.unknown.coolingDown(v.now()) {
 			return ErrCooldown
 		}
@@ -65,29 +65,29 @@ func (v *Verifier) refetch(ctx context.Context, id string) error {
 	})
 }
 
-func (r *rations) coolingDown(now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return now.Before(r.until)
+func (u *unknownKeys) coolingDown(now time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return now.Before(u.until)
 }
 
-func (r *rations) start(until time.Time, id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.until, r.missing = until, map[string]struct{}{id: {}}
+func (u *unknownKeys) start(until time.Time, id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.until, u.missing = until, map[string]struct{}{id: {}}
 }
 
-func (r *rations) remember(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.missing) < maxMissing {
-		r.missing[id] = struct{}{}
+func (u *unknownKeys) remember(id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.missing) < maxMissing {
+		u.missing[id] = struct{}{}
 	}
 }
 
-func (r *rations) remembers(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, ok := r.missing[id]
+func (u *unknownKeys) remembers(id string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, ok := u.missing[id]
 	return ok
 }

@@ -144,7 +144,7 @@ func TestUnknownKeyTokenOfAnotherClient(t *testing.T) {
 
 func TestUnknownKeysRememberedAreBounded(t *testing.T) {
 	t.Parallel()
-	var r rations
+	var r unknownKeys
 	r.start(time.Unix(start, 0), "unknown")
 	for i := range 1000 {
 		r.remember(fmt.Sprint("unknown_", i))

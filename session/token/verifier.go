@@ -20,8 +20,8 @@ var (
 	// ErrIssuer: signed by this client's keys, but of an issuer that isn't
 	// configured. The operator's mistake, whatever the age; the claims come with it.
 	ErrIssuer = errors.New("token: another issuer")
-	// ErrUnavailable: nobody can tell now. There is no key set, or the token's
-	// key id is unknown and the set may not, or can't, be fetched again yet.
+	// ErrUnavailable: there is no key set, or the token's key id is unknown and the set
+	// may not, or can't, be fetched again yet.
 	ErrUnavailable = errors.New("token: no key to verify it with now")
 	// ErrCooldown is the ErrUnavailable for an unknown key id while the set, which was
 	// fetched for one just now, may not be fetched again.
@@ -53,7 +53,7 @@ type Verifier struct {
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
-	unknown rations
+	unknown unknownKeys
 }
 
 // Verify returns the token's claims if its signature, client, issuer and times are
