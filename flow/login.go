@@ -93,8 +93,11 @@ func recentEnough(signIn time.Time, maxAge *time.Duration, at time.Time) bool {
 // stopLoop shows why the page is not reached.
 func (f *Flow) stopLoop(w http.ResponseWriter, r *http.Request, destination string, maxAge *time.Duration) {
 	f.clearAttempts(w, r)
-	cause := f.loopCause(r, maxAge)
-	f.Log.Warn().Str("event", "sign_in").Str("cause", cause).Msg("sign-in loop stopped")
+	cause := ""
+	if !isHead(r) { // asking for the session may refresh it
+		cause = f.loopCause(r, maxAge)
+	}
+	f.log(r).Warn().Str("event", "sign_in").Str("cause", cause).Msg("sign-in loop stopped")
 	show(w, r, f.loopPage(destination, cause))
 }
 

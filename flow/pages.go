@@ -20,6 +20,13 @@ func prefetchPage() page.Page {
 	return page.Page{Status: http.StatusForbidden, Title: "Not prefetched", Text: "This page acts when it is visited."}
 }
 
+func busyPage() page.Page {
+	return page.Page{
+		Status: http.StatusServiceUnavailable, Title: "Many people sign in right now", Reason: "unavailable",
+		Text: "Your sign-in waits: reload this page in a moment.",
+	}
+}
+
 func (f *Flow) signedInPage() page.Page {
 	return page.Page{
 		Status: http.StatusOK, Title: "You are signed in", Text: "You can go on to the application now.",
