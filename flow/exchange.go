@@ -7,24 +7,33 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 )
 
+// A code is exchanged for anybody who comes with one, so exchanges are bounded:
+// strangers' codes must not use up AuthKit's limits, which refreshes need.
+const (
+	exchangeSlots = 16
+	exchangeWait  = 3 * time.Second
+)
+
 // exchange asks AuthKit for the session of a sign-in whose state is trusted: once for
 // a value (the sealed state, or the sealed selection). While every slot is taken,
 // nothing is used up.
 func (f *Flow) exchange(w http.ResponseWriter, r *http.Request, s signIn, value string, ask func(context.Context) (json.RawMessage, error)) {
-	release, ok := f.exchanges.take(r.Context(), exchangeWait)
-	if !ok {
+	turn, cancel := context.WithTimeout(r.Context(), exchangeWait)
+	defer cancel()
+	if f.exchanges.Acquire(turn, 1) != nil {
 		f.log(r).Warn().Str("event", "sign_in").Msg("no slot for a code exchange: too many sign-ins at once")
 		w.Header().Set("Retry-After", strconv.Itoa(int(exchangeWait.Seconds())))
 		show(w, r, busyPage())
 		return
 	}
-	defer release()
+	defer f.exchanges.Release(1)
 	f.release(w, s)
 	if !f.once.use(value, f.Now()) {
 		f.rejectState(w, r, s)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
@@ -34,7 +35,7 @@ type Flow struct {
 	selections *seal.Box
 	signOuts   *seal.Box
 	once       onceList // sealed states and selections that were exchanged
-	exchanges  slots
+	exchanges  *semaphore.Weighted
 }
 
 // New makes a Flow.
@@ -42,7 +43,7 @@ func New(c Config) (*Flow, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	f := &Flow{Config: c, exchanges: make(slots, exchangeSlots)}
+	f := &Flow{Config: c, exchanges: semaphore.NewWeighted(exchangeSlots)}
 	for purpose, box := range map[string]**seal.Box{
 		"flow state": &f.states, "flow attempts": &f.attempts, "flow organization selection": &f.selections,
 		"flow sign-out": &f.signOuts,

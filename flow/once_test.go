@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -77,26 +76,6 @@ func TestOnceList(t *testing.T) {
 	if l.use("b", at.Add(20*time.Minute)); len(l.until) != 1 || len(l.order) != 1 {
 		t.Errorf("ten minutes later: got %d and %d values, want 1", len(l.until), len(l.order))
 	}
-}
-
-func TestSlots(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := make(slots, 2)
-		first, ok := s.take(t.Context(), 3*time.Second)
-		if _, also := s.take(t.Context(), 3*time.Second); !ok || !also {
-			t.Fatal("no slot though two are free")
-		}
-		began := time.Now()
-		if _, ok := s.take(t.Context(), 3*time.Second); ok || time.Since(began) != 3*time.Second {
-			t.Errorf("a third: got %v after %v, want none after 3 s", ok, time.Since(began))
-		}
-		time.AfterFunc(time.Second, first)
-		began = time.Now()
-		if _, ok := s.take(t.Context(), 3*time.Second); !ok || time.Since(began) != time.Second {
-			t.Errorf("after a release: got %v after %v, want a slot after 1 s", ok, time.Since(began))
-		}
-	})
 }
 
 // Sixteen codes are exchanged at a time. Who finds no slot reads so, and can come
