@@ -23,6 +23,9 @@
 // third time within a minute each gets a page that names the cause. No sign-in and
 // no switch leads to an endpoint of the flow.
 //
+// Where a browser brings session cookies in several scopes, sign-in and sign-out expire
+// those that aren't the session's own.
+//
 // The package owns the state, the cookies that bind it, the count of attempts and
 // the pages of the way in and out. URLs come from the redirect URI alone; no
 // forwarded header is read.

@@ -51,7 +51,7 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request, s signIn, response
 	}
 	sealed, id, err := f.Sessions.SignIn(response)
 	if err == nil {
-		err = f.setSession(w, r, sealed)
+		err = f.setOnlySession(w, r, sealed)
 	}
 	if err != nil {
 		f.fail(w, r, s.state, err)

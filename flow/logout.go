@@ -65,7 +65,7 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
 func (f *Flow) endSessions(w http.ResponseWriter, r *http.Request) (identity.Identity, bool) {
 	id, ok := f.Sessions.End(r.Context(), r.Header)
 	addLines(w, f.Sessions.Cookie.ClearLines(r.Header))
-	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
+	addLines(w, f.strayLines(r))
 	f.clearAttempts(w, r)
 	return id, ok
 }

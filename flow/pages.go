@@ -176,6 +176,8 @@ func (f *Flow) failedPage(returnURL string, err error) page.Page {
 // refusal says in words why a session is refused.
 func refusal(err error) string {
 	switch {
+	case errors.Is(err, session.ErrConflict):
+		return "the browser sends two sessions, of different users, and neither counts: signing out takes both away"
 	case errors.Is(err, session.ErrSuperseded):
 		return "it is an old one"
 	case errors.Is(err, session.ErrEnded):
