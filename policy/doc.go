@@ -9,12 +9,12 @@
 // default. A host that no rule is about is nobody's (Names); a rule without hosts is about
 // every host.
 //
-// A path is compared segment by segment, decoded, in NFC, without a slash at its end.
-// A path that servers read in different ways (dot segments, //, ;, a backslash, #, double
-// escapes, control characters, broken UTF-8) is an error on hosts that have a rule with
-// paths. Elsewhere it never matches a public rule. A %2f is read twice, as a slash and as
-// a character: both must lead to one rule, and that must allow it. A method that isn't
-// in capital letters is treated like such a path, on hosts that have a rule with methods.
+// A path is compared segment by segment, decoded, in NFC, without a slash at its end. A
+// path that servers read in different ways (dot segments, //, ;, a backslash, #, %2f,
+// double escapes) has several readings: the rule decides that all of them end at, else the
+// request is ambiguous. So it is where nobody can list the readings (control characters,
+// broken UTF-8, more than 256 segments) and a rule of the host has paths; where a method
+// isn't in capital letters and a rule of the host has methods, or the rule is public.
 //
 // A policy is never changed: reading it takes no lock.
 //

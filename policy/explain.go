@@ -62,7 +62,7 @@ func (p *Policy) Explain(r Request, by Caller, now time.Time) Explanation {
 		r.Method = r.Preflight // the rule is that of the request to come
 	}
 	for _, rule := range p.Rules() {
-		why := p.mismatch(rule, r)
+		why := rule.mismatch(r)
 		e.Steps = append(e.Steps, Step{Rule: rule, Matches: why == "", Why: rule.words(why)})
 		if rule == e.Rule {
 			return e
@@ -85,12 +85,10 @@ func (r *Rule) words(m mismatch) string {
 		return "is for other paths: " + some(r.Paths)
 	case otherMethod:
 		return "is for other methods: " + some(r.Methods)
-	case notExempt:
-		return "is public, which a request that can be read in two ways never is"
-	case oneReading:
-		return "matches in one of the two readings of the encoded slash"
-	case ambiguousPath:
-		return "has paths, and the path can be read in two ways"
+	case someReadings:
+		return "matches some readings of the path, but not all"
+	case unlistedPath:
+		return "has paths, and nobody can list the readings of this one"
 	}
 	return string(m)
 }

@@ -15,6 +15,13 @@ type Request struct {
 	Host      string // canonical name without port
 	Path      string // raw, as the client sent it, without the query
 	Preflight string // the method that a CORS preflight announces, empty if the request is none
+
+	// NoDotSegments: a path with a segment . or .. is ambiguous whatever the rules say. The
+	// gateway has chosen by the resolved path whether to ask, and hands on another.
+	NoDotSegments bool
+	// OneReading: so is every path with more than one reading. The gateway has chosen by the
+	// path what else it requires.
+	OneReading bool
 }
 
 // NewRequest makes a Request of what a person writes: the host in any spelling, the
@@ -29,10 +36,12 @@ func NewRequest(method, host, path, preflight string) (Request, error) {
 	switch {
 	case !site.ValidMethod(method):
 		return Request{}, errors.New("the method is not one: write a word such as GET")
-	case !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//"):
-		return Request{}, errors.New("the path must begin with one slash")
-	case !site.Visible(path):
-		return Request{}, errors.New("the path has a space or another byte that no client sends: write it with percent escapes")
+	case !strings.HasPrefix(path, "/"):
+		return Request{}, errors.New("the path must begin with a slash")
+	case !site.ValidURLBytes(path):
+		return Request{}, errors.New("the path has a space or a control character: write it with percent escapes")
+	case !site.ValidEscapes(path):
+		return Request{}, errors.New("the path has a bad percent escape: write %25 for a percent sign")
 	case preflight != "" && !site.ValidMethod(preflight):
 		return Request{}, errors.New("the preflight is not a method: write a word such as PUT")
 	case preflight != "" && method != "OPTIONS":
@@ -47,72 +56,84 @@ type Match struct {
 	// Preflight: the request is a CORS preflight, which the rule lets through
 	// without a credential.
 	Preflight bool
-	// Ambiguous: servers read the path or the method in different ways, but no rule of
-	// the host depends on it. No exemption is for such a request.
+	// Ambiguous: servers read the path or the method in different ways, which all end at
+	// the Rule.
 	Ambiguous bool
-	// Err is an *AmbiguousError where the path or the method can be read in two ways
-	// and a rule of the host depends on it.
+	// Err is an *AmbiguousError where the readings end at different rules.
 	Err error
 }
 
-// AmbiguousError is the error for a request that an app may read in another way than
-// this package does.
+// AmbiguousError is the error for a request whose path or method servers read in different
+// ways, where that matters. It is the client's doing, not the operator's.
 type AmbiguousError struct {
 	What string // such as "the path has a dot segment"
 }
 
 func (e *AmbiguousError) Error() string { return "policy: ambiguous request: " + e.What }
 
-// Match finds the rule that decides about a request to a host that the policy names.
-// It takes the time of the path's length, not of the rules' number. What an app may
-// read in another way (site.ReadPath) never matches a public rule and never is a preflight.
+// Match finds the rule that decides about a request to a host that the policy names. It
+// takes the time of the path's length, not of the rules' number.
 func (p *Policy) Match(r Request) Match {
 	var room [layersRoom]*index.Layer
-	layers := p.all.Layers(r.Host, room[:0])
+	layers := p.index.Layers(r.Host, room[:0])
 	if len(layers) == 0 && !p.everyone {
 		return Match{Rule: p.refusal}
 	}
 	path := site.ReadPath(r.Path)
-	paths, methods := index.DependsOn(layers)
-	plainMethod := inCapitals(r.Method)
-	switch {
-	case path.Ambiguity != "" && paths:
-		return Match{Err: &AmbiguousError{path.Ambiguity}}
-	case !plainMethod && methods:
-		return Match{Err: &AmbiguousError{oddMethod}}
-	case path.Ambiguity != "", path.EncodedSlash && !paths, !plainMethod:
-		m := p.decide(p.closed.Layers(r.Host, layers[:0]), path, paths, r.Method)
-		m.Ambiguous = true
-		return m
+	if what := p.refused(r, path, layers); what != "" {
+		return Match{Err: &AmbiguousError{what}}
 	}
 	if r.Method == http.MethodOptions && inCapitals(r.Preflight) {
-		if m := p.decide(layers, path, paths, r.Preflight); m.Err == nil && m.Rule.AllowsPreflights {
-			return Match{Rule: m.Rule, Preflight: true}
+		if m := p.decide(layers, path, r.Preflight); m.Err == nil && m.Rule.AllowsPreflights {
+			m.Preflight = true
+			return m
 		}
 	}
-	return p.decide(layers, path, paths, r.Method)
+	return p.decide(layers, path, r.Method)
 }
 
 const (
 	oddMethod    = "the method is not in capital letters"
+	dotSegment   = "the path has a dot segment"
 	encodedSlash = "the path has an encoded slash"
-	notNFC       = "the path has letters that are not in Unicode NFC"
 )
 
-// decide finds the rule. Where rules of the host have paths, a path with an encoded
-// slash, and one whose characters can be composed in another way, must lead to one rule
-// in both readings; the rule must allow an encoded slash.
-func (p *Policy) decide(layers []*index.Layer, path site.Path, paths bool, method string) Match {
+// refused says what is ambiguous about a request, whichever rule its readings end at. "":
+// nothing.
+func (p *Policy) refused(r Request, path site.Path, layers []*index.Layer) string {
+	if path.Ambiguity == "" && inCapitals(r.Method) {
+		return ""
+	}
+	paths, methods := index.DependsOn(layers)
+	switch {
+	case path.DotSegment && (r.NoDotSegments || p.everyone): // without a policy the gateway's routes are all there is
+		return dotSegment
+	case path.Ambiguity != "" && r.OneReading, path.Unlisted && paths:
+		return path.Ambiguity
+	case !inCapitals(r.Method) && methods:
+		return oddMethod
+	}
+	return ""
+}
+
+// decide finds the rule that all readings of the path end at.
+func (p *Policy) decide(layers []*index.Layer, path site.Path, method string) Match {
 	number := index.First(layers, path.Text, method)
+	for _, reading := range path.Others {
+		if index.First(layers, reading, method) != number {
+			return Match{Err: &AmbiguousError{path.Ambiguity}}
+		}
+	}
 	rule := p.fallback
 	if number != index.None {
 		rule = p.rules[number]
 	}
-	if path.EncodedSlash && paths && (!rule.EncodedSlash || number != index.First(layers, path.WithEscape, method)) {
+	switch odd := !inCapitals(method); {
+	case path.EncodedSlash && rule.DeniesEncodedSlash:
 		return Match{Err: &AmbiguousError{encodedSlash}}
+	case odd && rule.Access == Public: // no exemption is for what no client sends
+		return Match{Err: &AmbiguousError{oddMethod}}
+	default:
+		return Match{Rule: rule, Ambiguous: odd || path.Ambiguity != ""}
 	}
-	if path.NotNFC != "" && paths && number != index.First(layers, path.NotNFC, method) {
-		return Match{Err: &AmbiguousError{notNFC}}
-	}
-	return Match{Rule: rule}
 }

@@ -12,48 +12,57 @@ import (
 	"testing"
 )
 
+// byReading is the rule that one reading of a path ends at, found rule by rule.
+func byReading(p *Policy, q Request, reading string) *Rule {
+	for _, r := range p.Rules() {
+		if r.MismatchReading(q, reading) == "" {
+			return r
+		}
+	}
+	return p.Default()
+}
+
 // slowly answers as Match does, rule by rule.
 func slowly(p *Policy, q Request) string {
 	of := func(has func(r *Rule) bool) bool {
 		return slices.ContainsFunc(p.Rules(), func(r *Rule) bool { return matchesHost(r, q.Host) && has(r) })
 	}
 	path := site.ReadPath(q.Path)
-	paths := of(func(r *Rule) bool { return len(r.Paths) > 0 })
-	find := func(name, method string) *Rule {
-		for _, r := range p.Rules() {
-			exempt := r.Access == Public && path.EncodedSlash && !paths
-			if MismatchReading(r, q.Host, path, name, method) == "" && !exempt {
-				return r
+	decide := func(q Request) (*Rule, string) {
+		r := byReading(p, q, path.Text)
+		for _, reading := range path.Others {
+			if byReading(p, q, reading) != r {
+				return nil, path.Ambiguity
 			}
 		}
-		return p.Default()
-	}
-	decide := func(method string) (*Rule, string) {
-		r := find(path.Text, method)
-		if path.EncodedSlash && paths && (find(path.WithEscape, method) != r || !r.EncodedSlash) {
+		switch {
+		case path.EncodedSlash && r.DeniesEncodedSlash:
 			return nil, "the path has an encoded slash"
-		}
-		if path.NotNFC != "" && paths && find(path.NotNFC, method) != r {
-			return nil, "the path has letters that are not in Unicode NFC"
+		case !InCapitals(q.Method) && r.Access == Public:
+			return nil, "the method is not in capital letters"
 		}
 		return r, ""
 	}
 	switch {
 	case !of(func(*Rule) bool { return true }):
 		return "default"
-	case path.Ambiguity != "" && paths:
+	case path.DotSegment && q.NoDotSegments:
+		return "the path has a dot segment"
+	case path.Ambiguity != "" && q.OneReading, path.Unlisted && of(func(r *Rule) bool { return len(r.Paths) > 0 }):
 		return path.Ambiguity
 	case !InCapitals(q.Method) && of(func(r *Rule) bool { return len(r.Methods) > 0 }):
 		return "the method is not in capital letters"
 	}
-	if q.Method == "OPTIONS" && InCapitals(q.Preflight) && path.Ambiguity == "" && (paths || !path.EncodedSlash) {
-		if r, _ := decide(q.Preflight); r != nil && r.AllowsPreflights {
+	if q.Method == "OPTIONS" && InCapitals(q.Preflight) {
+		announced := q
+		announced.Method = q.Preflight
+		if r, _ := decide(announced); r != nil && r.AllowsPreflights {
 			return "preflight " + r.Name
 		}
 	}
-	r, unsure := decide(q.Method)
+	r, ambiguity := decide(q)
 	if r == nil {
-		return unsure
+		return ambiguity
 	}
 	return r.Name
 }
@@ -73,7 +82,7 @@ func agrees(t *testing.T, p *Policy, q Request) {
 		q.Method = q.Preflight
 	}
 	first := p.Default()
-	if i := slices.IndexFunc(p.Rules(), func(r *Rule) bool { return p.Mismatch(r, q) == "" }); i >= 0 {
+	if i := slices.IndexFunc(p.Rules(), func(r *Rule) bool { return r.Mismatch(q) == "" }); i >= 0 {
 		first = p.Rules()[i]
 	}
 	if first != m.Rule {
@@ -126,13 +135,13 @@ func (c *chooser) path() string {
 
 func (c *chooser) rule(i int) Rule {
 	r := Rule{
-		Name:             fmt.Sprint("r", i),
-		Hosts:            c.some(c.host),
-		Paths:            c.some(func() string { return "/" + strings.TrimPrefix(c.path(), "/") }),
-		Methods:          c.some(func() string { return c.of("GET", "POST", "OPTIONS") }),
-		Access:           Access(c.of("", "", "public", "nobody")),
-		EncodedSlash:     c.n(2) == 0,
-		AllowsPreflights: c.n(2) == 0,
+		Name:               fmt.Sprint("r", i),
+		Hosts:              c.some(c.host),
+		Paths:              c.some(func() string { return "/" + strings.TrimPrefix(c.path(), "/") }),
+		Methods:            c.some(func() string { return c.of("GET", "POST", "OPTIONS") }),
+		Access:             Access(c.of("", "", "public", "nobody")),
+		DeniesEncodedSlash: c.n(2) == 0,
+		AllowsPreflights:   c.n(2) == 0,
 	}
 	r.IgnoreCase = len(r.Paths) > 0 && c.n(3) == 0
 	return r
@@ -141,13 +150,15 @@ func (c *chooser) rule(i int) Rule {
 func (c *chooser) request() Request {
 	var path strings.Builder
 	for range c.n(5) {
-		path.WriteString(c.of("/", "/", "/", "%2f", "%2F/") + c.of("a", "b", "A", "%61", "c", "..", "é", "e%cc%81", "%C3%89", ""))
+		path.WriteString(c.of("/", "/", "/", "%2f", "%2F/") + c.of("a", "b", "A", "%61", "c", "..", "é", "e%cc%81", "%C3%89", "", "a;b", "a%23", "%2561", `\a`, "%00"))
 	}
 	return Request{
 		Method:    c.of("GET", "POST", "OPTIONS", "OPTIONS", "get", "PUT"),
 		Host:      strings.TrimPrefix(c.host(), "*."),
 		Path:      path.String() + c.of("", "/"),
 		Preflight: c.of("", "GET", "POST", "post"),
+
+		NoDotSegments: c.n(4) == 0, OneReading: c.n(8) == 0,
 	}
 }
 

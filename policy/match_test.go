@@ -33,9 +33,9 @@ rules:
   - {name: posts, hosts: [app.example.com], paths: [/posts/**], methods: [GET, HEAD], allow: public}
   - {name: no posting, hosts: [app.example.com], paths: [/posts/**], methods: [POST], require: {roles: [editor]}}
   - {name: admin, hosts: [app.example.com], paths: [/Admin/**], ignore_case: true, require: {roles: [admin]}}
-  - {name: packages, hosts: [app.example.com], paths: ["/packages/*"], encoded_slash: allow}
+  - {name: packages, hosts: [app.example.com], paths: ["/packages/*"], encoded_slash: deny}
   - {name: package files, hosts: [app.example.com], paths: [/packages/**], allow: nobody}
-  - {name: projects, hosts: [app.example.com], paths: [/projects/**], encoded_slash: allow}
+  - {name: projects, hosts: [app.example.com], paths: [/projects/**]}
   - {name: api, hosts: [app.example.com], paths: [/api/**], methods: [PUT], cors_preflight: allow}
   - {name: plain, hosts: [plain.example.net], allow: public}
   - {name: plain too, hosts: ["*.example.net"], cors_preflight: allow}
@@ -87,7 +87,7 @@ func TestMatchAttacks(t *testing.T) {
 		{"method in small letters", "post", "app.example.com", "/posts/1", method},
 		{"method with a digit", "GET2", "app.example.com", "/public/a", method},
 		{"no method", "", "app.example.com", "/public/a", method},
-		{"method in small letters where rules have none", "get", "x.example.com", "/public/a", "default"},
+		{"method in small letters where rules have none", "get", "x.example.com", "/public/a", method},
 		{"the same in capitals", "GET", "x.example.com", "/public/a", "public files"},
 		{"method in small letters, nobody", "get", "x.admin.example.com", "/", "internal admin"},
 
@@ -95,17 +95,17 @@ func TestMatchAttacks(t *testing.T) {
 		{"encoded slash: two rules", "GET", "app.example.com", "/packages/a%2Fb", slash},
 		{"no encoded slash", "GET", "app.example.com", "/packages/a", "packages"},
 		{"slash itself", "GET", "app.example.com", "/packages/a/b", "package files"},
-		{"encoded slash: the default", "GET", "app.example.com", "/other%2fx", slash},
+		{"encoded slash: the default", "GET", "app.example.com", "/other%2fx", "default"},
 		{"encoded slash that makes the prefix", "GET", "app.example.com", "/projects%2Fa", slash},
 		{"encoded slash in front", "GET", "app.example.com", "/%2fprojects/a", "the path has an empty segment"},
 		{"encoded slash and dots where it is allowed", "GET", "app.example.com", "/projects/..%2Fadmin", dot},
-		{"encoded slash, odd method", "get", "x.example.com", "/public/a%2fb", slash},
+		{"encoded slash, odd method", "get", "x.example.com", "/public/a%2fb", method},
 
 		{"host without paths", "GET", "plain.example.net", "/a", "plain"},
-		{"host without paths: dot segments are not public", "GET", "plain.example.net", "/a/../b", "plain too"},
-		{"host without paths: encoded slash is not public", "GET", "plain.example.net", "/a%2fb", "plain too"},
-		{"host without paths: odd method is not public", "get", "plain.example.net", "/a", "plain too"},
-		{"host without paths: bad escape is not public", "GET", "plain.example.net", "/%", "plain too"},
+		{"host without paths: dot segments make no difference", "GET", "plain.example.net", "/a/../b", "plain"},
+		{"host without paths: an encoded slash makes none", "GET", "plain.example.net", "/a%2fb", "plain"},
+		{"host without paths: odd method is not public", "get", "plain.example.net", "/a", method},
+		{"host without paths: a bad escape makes none", "GET", "plain.example.net", "/%", "plain"},
 		{"host without paths or public rules: dot segments", "GET", "x.example.net", "/a/../b", "plain too"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -165,11 +165,12 @@ func TestMatchPreflight(t *testing.T) {
 		{"no OPTIONS", "PUT", "app.example.com", "/api/x", "PUT", "api"},
 		{"rule without cors_preflight", "OPTIONS", "app.example.com", "/posts/1", "POST", "default"},
 		{"method in small letters to come", "OPTIONS", "app.example.com", "/api/x", "put", "default"},
-		{"ambiguous path", "OPTIONS", "app.example.com", "/api/../x", "PUT", "the path has a dot segment"},
-		{"encoded slash that no rule allows", "OPTIONS", "app.example.com", "/api/a%2fb", "PUT", "the path has an encoded slash"},
+		{"ambiguous path", "OPTIONS", "app.example.com", "/api/../x", "PUT", "default"},
+		{"encoded slash", "OPTIONS", "app.example.com", "/api/a%2fb", "PUT", "preflight api"},
+		{"encoded slash that the rule denies", "OPTIONS", "app.example.com", "/packages/a%2f", "PUT", "the path has an encoded slash"},
 		{"host without paths", "OPTIONS", "x.example.net", "/x", "PUT", "preflight plain too"},
-		{"host without paths: ambiguous path", "OPTIONS", "x.example.net", "/a//x", "PUT", "plain too"},
-		{"host without paths: encoded slash", "OPTIONS", "x.example.net", "/a%2fx", "PUT", "plain too"},
+		{"host without paths: ambiguous path", "OPTIONS", "x.example.net", "/a//x", "PUT", "preflight plain too"},
+		{"host without paths: encoded slash", "OPTIONS", "x.example.net", "/a%2fx", "PUT", "preflight plain too"},
 		{"an earlier rule decides", "OPTIONS", "plain.example.net", "/x", "PUT", "plain"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -247,7 +248,7 @@ func TestNames(t *testing.T) {
 func TestEverybody(t *testing.T) {
 	t.Parallel()
 	p := Everybody()
-	for _, path := range []string{"/", "/a/../b", "/a%2fb", "/%"} {
+	for _, path := range []string{"/", "//a;b", "/a%2fb", "/%"} {
 		m := p.Match(Request{Method: "get", Host: "a.com", Path: path})
 		if m.Err != nil || m.Preflight || m.Rule.Access != Authenticated || m.Rule.Name != "default" || !m.Rule.Require.None() {
 			t.Errorf("%s: got %+v, want the default, authenticated", path, m)
@@ -258,7 +259,7 @@ func TestEverybody(t *testing.T) {
 	}
 }
 
-// Where no rule depends on what is ambiguous, the answer says that something is.
+// Where all readings end at one rule, the answer says that there are several.
 func TestMatchIsAmbiguous(t *testing.T) {
 	t.Parallel()
 	p := parsed(t, attacked)
@@ -268,12 +269,69 @@ func TestMatchIsAmbiguous(t *testing.T) {
 	}{
 		{"dot segments", "GET", "plain.example.net", "/a/../b", true},
 		{"encoded slash", "GET", "plain.example.net", "/a%2fb", true},
-		{"method in small letters", "get", "plain.example.net", "/a", true},
+		{"method in small letters", "get", "x.example.net", "/a", true},
 		{"nothing", "GET", "plain.example.net", "/a", false},
-		{"encoded slash that a rule allows", "GET", "app.example.com", "/projects/a%2fb", false},
+		{"encoded slash within one rule", "GET", "app.example.com", "/projects/a%2fb", true},
 	} {
 		if got := p.Match(Request{Method: tt.method, Host: tt.host, Path: tt.path}).Ambiguous; got != tt.want {
 			t.Errorf("%s: got %t, want %t", tt.name, got, tt.want)
 		}
+	}
+}
+
+// The paths of F11 in public-reports: apps whose paths have several readings work beside a
+// rule with paths, as long as all of them end at one rule.
+func TestMatchSeveralReadingsOneRule(t *testing.T) {
+	t.Parallel()
+	p := parsed(t, "default: authenticated\nrules: [{name: health, hosts: [app.example.com], paths: [/healthz], allow: public}]")
+	for _, path := range []string{
+		"/_matrix/client/v3/directory/room/%23sd%3Ahost", "/cool/https%3A%2F%2Fc%2Findex.php%3Ftoken/ws", "/app;jsessionid=1", "/wiki//page",
+		"/s3/bucket//key", "/files/a%5Cb", "/x/./y", "/a%2525b", "//k8s/vnc", "/proxy/3000/..%2f..%2fx", "/static/out/vs%2Fworkbench;v=1//x%23y",
+	} {
+		if got := matched(p, Request{Method: "GET", Host: "app.example.com", Path: path}); got != "default" {
+			t.Errorf("%s: got %s, want default", path, got)
+		}
+	}
+	for _, path := range []string{
+		"//healthz", "/x/../healthz", "/healthz;x", "/healthz%23", "/healthz%2f", "/healthz/x/..", "/x;/../healthz", "/%2568ealthz", `/x\..\healthz`,
+		"/caf%E9", "/x%00", "//x/healthz", "/x%2f..%2fhealthz", "/healthz%3fx",
+	} {
+		if got := matched(p, Request{Method: "GET", Host: "app.example.com", Path: path}); got == "default" || got == "health" {
+			t.Errorf("%s: got %s, want it ambiguous", path, got)
+		}
+	}
+}
+
+// A gateway that has chosen by the path before it asks gets no doubtful answer.
+func TestMatchStrict(t *testing.T) {
+	t.Parallel()
+	p := parsed(t, attacked)
+	for _, tt := range []struct {
+		path string
+		q    Request
+		want string
+	}{
+		{"/a/%2e%2e/b", Request{NoDotSegments: true}, "the path has a dot segment"},
+		{"/a/%2e%2e/%ff", Request{NoDotSegments: true}, "the path has a dot segment"},
+		{"/a/..;/b", Request{NoDotSegments: true}, "the path has a dot segment"},
+		{"/a//b;c", Request{NoDotSegments: true}, "plain"},
+		{"/a//b;c", Request{OneReading: true}, "the path has an empty segment"},
+		{"/a%2fb", Request{OneReading: true}, "the path has an encoded slash"},
+		{"/a%ff", Request{OneReading: true}, "the path is not UTF-8"},
+		{"/a/b", Request{OneReading: true, NoDotSegments: true}, "plain"},
+	} {
+		q := tt.q
+		q.Method, q.Host, q.Path = "GET", "plain.example.net", tt.path
+		if got := matched(p, q); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.path, got, tt.want)
+		}
+	}
+}
+
+// Without a policy the gateway's routes are all there is, and it may route by the raw path.
+func TestEverybodyDotSegments(t *testing.T) {
+	t.Parallel()
+	if got := matched(Everybody(), Request{Method: "GET", Host: "a.com", Path: "/a/..%2fb"}); got != "the path has a dot segment" {
+		t.Errorf("got %s, want the path has a dot segment", got)
 	}
 }

@@ -13,51 +13,38 @@ const (
 	otherHost   mismatch = "host"
 	otherPath   mismatch = "path"
 	otherMethod mismatch = "method"
-	// notExempt: what is ambiguous never matches a public rule.
-	notExempt mismatch = "not exempt"
-	// oneReading: the path matches in one of the two readings of its encoded slash.
-	oneReading mismatch = "one reading"
-	// ambiguousPath: the path is ambiguous, and the rule has paths.
-	ambiguousPath mismatch = "ambiguous path"
+	// someReadings: some readings of the path match, others don't.
+	someReadings mismatch = "some readings"
+	// unlistedPath: nobody can list the readings of the path, and the rule has paths.
+	unlistedPath mismatch = "unlisted readings"
 )
 
-// mismatch says why one rule alone doesn't match a request. The first rule that does
-// is the one that Match finds in its index, where Match has no error. For a preflight
-// that is let through, ask with the method that it announces.
-func (p *Policy) mismatch(r *Rule, q Request) mismatch {
+// mismatch says why one rule alone doesn't match a request. The first rule that does is
+// the one that Match finds in its index, where Match has no error. For a preflight that
+// is let through, ask with the method that it announces.
+func (r *Rule) mismatch(q Request) mismatch {
 	path := site.ReadPath(q.Path)
-	why := r.mismatch(q.Host, path, path.Text, q.Method)
-	if !path.EncodedSlash || path.Ambiguity != "" {
-		return why
+	why := r.mismatchReading(q, path.Text)
+	if path.Unlisted && len(r.Paths) > 0 && why != otherHost {
+		return unlistedPath
 	}
-	held := r.mismatch(q.Host, path, path.WithEscape, q.Method)
-	if (why == "") != (held == "") {
-		return oneReading
-	}
-	if why == "" && r.Access == Public && !p.hasPaths(q.Host) {
-		return notExempt
+	for _, reading := range path.Others {
+		if (r.mismatchReading(q, reading) == "") != (why == "") {
+			return someReadings
+		}
 	}
 	return why
 }
 
-// mismatch compares with one reading of the path.
-func (r *Rule) mismatch(host string, path site.Path, name, method string) mismatch {
+// mismatchReading compares with one reading of the path.
+func (r *Rule) mismatchReading(q Request, reading string) mismatch {
 	switch {
-	case !r.target.MatchesHost(host):
+	case !r.target.MatchesHost(q.Host):
 		return otherHost
-	case len(r.Paths) > 0 && path.Ambiguity != "":
-		return ambiguousPath
-	case !r.target.MatchesPath(name):
+	case !r.target.MatchesPath(reading):
 		return otherPath
-	case len(r.Methods) > 0 && !slices.Contains(r.Methods, method):
+	case len(r.Methods) > 0 && !slices.Contains(r.Methods, q.Method):
 		return otherMethod
-	case r.Access == Public && (path.Ambiguity != "" || !inCapitals(method)):
-		return notExempt
 	}
 	return ""
-}
-
-// hasPaths reports whether some rule of a host has paths.
-func (p *Policy) hasPaths(host string) bool {
-	return slices.ContainsFunc(p.rules, func(r *Rule) bool { return len(r.Paths) > 0 && r.target.MatchesHost(host) })
 }

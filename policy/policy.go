@@ -11,8 +11,7 @@ type Policy struct {
 	fallback *Rule   // where no rule matches
 	refusal  *Rule   // for a host that no rule is about
 	everyone bool    // there are no rules: every host is named
-	all      *index.Index
-	closed   *index.Index // of every rule that isn't public: what an ambiguous request can match
+	index    *index.Index
 }
 
 // DefaultName is the name of a policy's default in the place of a rule's.
@@ -51,13 +50,10 @@ func newPolicy(rules []*Rule, fallback Default) *Policy {
 		rules:    rules,
 		fallback: &Rule{Name: DefaultName, Line: fallback.Line, Access: fallback.Access, Credentials: []Credential{Cookie}},
 		refusal:  &Rule{Name: DefaultName, Access: Nobody, Credentials: []Credential{Cookie}},
-		all:      index.New(), closed: index.New(),
+		index:    index.New(),
 	}
 	for number, r := range rules {
-		p.all.Add(int32(number), &r.target)
-		if r.Access != Public {
-			p.closed.Add(int32(number), &r.target)
-		}
+		p.index.Add(int32(number), &r.target)
 	}
 	return p
 }
@@ -71,5 +67,5 @@ func (p *Policy) Default() *Rule { return p.fallback }
 // Names reports whether some rule is about a host (canonical name without port).
 func (p *Policy) Names(host string) bool {
 	var room [layersRoom]*index.Layer
-	return p.everyone || len(p.all.Layers(host, room[:0])) > 0
+	return p.everyone || len(p.index.Layers(host, room[:0])) > 0
 }

@@ -33,17 +33,17 @@ const (
 // Rule is one rule of a policy, or its default. New reads it; that of a Policy must not
 // be changed.
 type Rule struct {
-	Name             string       // unique; "default" for the default
-	Line             int          // in the file that it was read from, 0: none
-	Hosts            []string     // names, or "*." and a name; none: every host
-	Paths            []string     // globs of whole segments, decoded; none: every path
-	Methods          []string     // in capital letters; none: every method
-	Access           Access       // of a Policy's never empty; empty: Authenticated
-	Credentials      []Credential // what is accepted, in this order; of a Policy's never empty; none: Cookie
-	Require          Requirements
-	EncodedSlash     bool // whether paths may have %2F
-	IgnoreCase       bool // of paths
-	AllowsPreflights bool // of CORS, without a credential
+	Name               string       // unique; "default" for the default
+	Line               int          // in the file that it was read from, 0: none
+	Hosts              []string     // names, or "*." and a name; none: every host
+	Paths              []string     // globs of whole segments, decoded; none: every path
+	Methods            []string     // in capital letters; none: every method
+	Access             Access       // of a Policy's never empty; empty: Authenticated
+	Credentials        []Credential // what is accepted, in this order; of a Policy's never empty; none: Cookie
+	Require            Requirements
+	DeniesEncodedSlash bool // a %2F in paths
+	IgnoreCase         bool // of paths
+	AllowsPreflights   bool // of CORS, without a credential
 
 	target index.Target
 }

@@ -11,7 +11,8 @@
 // The same list of protected hosts decides which requests are answered at
 // /verify and which return URLs a sign-in may lead to.
 //
-// Every path is read here (path.go): decoded, its ambiguities, its bytes; so that requests,
-// rules and return URLs are read alike. The package does not decide who may enter, and it
+// Every path is read here, so that requests, rules and return URLs are read alike: path.go
+// has the bytes and what is ambiguous about them, readings.go all the ways in which servers
+// read it. The package does not decide who may enter, and it
 // never looks at a request.
 package site

@@ -13,7 +13,7 @@ var ErrHost = errors.New("site: malformed host")
 
 // Host is a host in canonical form: lower case, in ASCII (IDNA), without a
 // trailing dot, an IPv6 address in brackets. Port is empty where it is the
-// scheme's default.
+// scheme's default, or 80.
 type Host struct {
 	Name string
 	Port string
@@ -35,8 +35,8 @@ func ParseHost(raw, scheme string) (Host, error) {
 	if err != nil {
 		return Host{}, err
 	}
-	if port == "443" && scheme == "https" || port == "80" && scheme == "http" {
-		port = ""
+	if port == "443" && scheme == "https" || port == "80" && scheme != "" {
+		port = "" // gateways behind a TLS terminator tell an https site's port as 80
 	}
 	name, err = canonicalName(name)
 	if err != nil {
@@ -85,6 +85,10 @@ func canonicalName(name string) (string, error) {
 	if !ascii(name) || strings.Contains(strings.ToLower(name), "xn--") {
 		converted, err := idna.Lookup.ToASCII(name)
 		if err != nil {
+			return "", ErrHost
+		}
+		// Bytes that are no UTF-8 become a name that is none itself.
+		if again, err := idna.Lookup.ToASCII(converted); err != nil || again != converted {
 			return "", ErrHost
 		}
 		name = strings.TrimSuffix(converted, ".")

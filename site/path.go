@@ -2,100 +2,118 @@ package site
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// encodedSlash stands for a %2f that is read as a plain character. No path that is
-// matched has this byte otherwise, and no pattern has it at all.
-const encodedSlash = "\x01"
-
-// maxSegments bounds how long a match takes. No pattern has as many.
+// maxSegments bounds how long a match takes. No rule has as many.
 const maxSegments = 256
 
-// Path is a raw path as it is compared: decoded once, in NFC, without the slashes at its
-// ends.
+// Path is a raw path as servers read it: decoded, without the slashes at its ends. Almost
+// every path has one reading.
 type Path struct {
-	Text         string // %2f is a slash
-	WithEscape   string // %2f is a character of its own; only with EncodedSlash
-	NotNFC       string // as it came; only where that is not Text
-	EncodedSlash bool   // there is a %2f
-	Ambiguity    string // what servers read in different ways; then there is no Text
+	Text         string   // as it stands: decoded once, a %2f as a character
+	Others       []string // the other readings
+	Ambiguity    string   // why there are others; empty: there are none
+	Unlisted     bool     // nobody can list the readings: Text and Others are empty
+	DotSegment   bool     // in some reading a segment is . or ..
+	EncodedSlash bool     // there is a %2f
 }
+
+// The words for an Ambiguity that more than one place finds.
+const (
+	encodedSlash     = "the path has an encoded slash"
+	controlCharacter = "the path has a control character"
+	manySegments     = "the path has more than 256 segments"
+	tooMany          = "the path can be read in too many ways"
+)
 
 // ReadPath reads a raw path, without its query.
 func ReadPath(raw string) Path {
-	if raw == "" || raw[0] != '/' {
-		return Path{Ambiguity: "the path does not begin with a slash"}
+	if plain(raw) {
+		return Path{Text: trimSlashes(raw)}
 	}
-	if strings.Count(raw, "/") > maxSegments {
-		return Path{Ambiguity: "the path has more than 256 segments"}
+	p := Path{DotSegment: dotSegment(raw), EncodedSlash: hasEncodedSlash(raw)}
+	if problem := malformed(raw); problem != "" {
+		p.Unlisted, p.Ambiguity = true, problem
+		return p
 	}
-	decoded, problem := unescape(raw)
+	decoded := unescape(raw, "/")
+	if problem := unlisted(decoded); problem != "" {
+		p.Unlisted, p.Ambiguity = true, problem
+		return p
+	}
+	if p.Ambiguity = Ambiguity(decoded); p.Ambiguity == "" && p.EncodedSlash {
+		p.Ambiguity = encodedSlash
+	}
+	p.Text = trimSlashes(unescape(raw, slashCharacter))
+	if p.Ambiguity == "" {
+		return p
+	}
+	others, problem := otherReadings(raw, p.Text)
 	if problem != "" {
-		return Path{Ambiguity: problem}
+		return Path{Unlisted: true, Ambiguity: problem, DotSegment: p.DotSegment, EncodedSlash: p.EncodedSlash}
 	}
-	p := Path{Text: decoded}
-	if p.EncodedSlash = strings.Contains(decoded, encodedSlash); p.EncodedSlash {
-		p.Text = strings.ReplaceAll(decoded, encodedSlash, "/")
-		p.WithEscape = trimSlashes(NormalizePath(decoded))
-	}
-	if problem = Ambiguity(p.Text); problem == "" && !ascii(p.Text) {
-		if normal := NormalizePath(p.Text); normal != p.Text {
-			p.Text, p.NotNFC = normal, trimSlashes(p.Text)
-		}
-		problem = Ambiguity(p.Text) // U+037E becomes a semicolon
-	}
-	if problem != "" {
-		return Path{Ambiguity: problem}
-	}
-	p.Text = trimSlashes(p.Text)
+	p.Others = others
 	return p
 }
 
-// unescape decodes a path once, with encodedSlash for each %2f. It also says what would
-// be ambiguous beside it: a bad escape and control bytes.
-func unescape(raw string) (decoded, problem string) {
-	if control(raw) {
-		return "", controlCharacter
+// plain reports whether a path is its own only reading: visible ASCII without escapes.
+func plain(raw string) bool {
+	if raw == "" || raw[0] != '/' {
+		return false
 	}
-	i := strings.IndexByte(raw, '%')
-	if i < 0 {
-		return raw, ""
-	}
-	b := append(make([]byte, 0, len(raw)), raw[:i]...)
-	for ; i < len(raw); i++ {
-		c := raw[i]
-		if c == '%' {
-			if i+2 >= len(raw) || !hexDigit(raw[i+1]) || !hexDigit(raw[i+2]) {
-				return "", "the path has a bad percent escape"
-			}
-			c = unhex(raw[i+1])<<4 | unhex(raw[i+2])
-			i += 2
-			switch {
-			case c < 0x20 || c == 0x7f:
-				return "", controlCharacter
-			case c == '/':
-				c = encodedSlash[0]
+	segments := 0
+	for i := range len(raw) {
+		switch c := raw[i]; {
+		case c < 0x20 || c >= 0x7f || c == '%' || c == ';' || c == '\\' || c == '#' || c == '?':
+			return false
+		case c == '/':
+			segments++
+			if rest := raw[i+1:]; rest != "" && (rest[0] == '/' || dots(rest)) {
+				return false
 			}
 		}
-		b = append(b, c)
 	}
-	return string(b), ""
+	return segments <= maxSegments
 }
 
-const controlCharacter = "the path has a control character"
+// malformed says what in a raw path no reading can mend. "": nothing.
+func malformed(raw string) string {
+	switch {
+	case raw == "" || raw[0] != '/':
+		return "the path does not begin with a slash"
+	case control(raw):
+		return controlCharacter
+	case !ValidEscapes(raw):
+		return "the path has a bad percent escape"
+	}
+	return ""
+}
+
+// unlisted says why nobody can list the readings of a decoded path. "": one can.
+func unlisted(decoded string) string {
+	switch {
+	case control(decoded):
+		return controlCharacter
+	case strings.Count(decoded, "/") > maxSegments:
+		return manySegments
+	case ascii(decoded):
+		return ""
+	case !utf8.ValidString(decoded):
+		return "the path is not UTF-8"
+	case !norm.NFC.IsNormalString(decoded):
+		return "the path has letters that are not in Unicode NFC"
+	}
+	return ""
+}
 
 // Ambiguity says what in a decoded path servers read in different ways. "": nothing.
 // RFC 3986 makes .. and // the app's business, and ; was for parameters of a segment.
 func Ambiguity(path string) string {
-	plain := true
 	for i := range len(path) {
 		switch c := path[i]; {
-		case c >= 0x80:
-			plain = false
 		case c < 0x20 || c == 0x7f:
 			return controlCharacter
 		case c == ';':
@@ -106,7 +124,7 @@ func Ambiguity(path string) string {
 			return "the path has a #"
 		case c == '?':
 			return "the path has a question mark"
-		case c == '%' && i+2 < len(path) && hexDigit(path[i+1]) && hexDigit(path[i+2]):
+		case c == '%' && isEscape(path[i:]):
 			return "the path has a double percent escape"
 		case c == '/' && i+1 < len(path) && path[i+1] == '/':
 			return "the path has an empty segment"
@@ -114,20 +132,10 @@ func Ambiguity(path string) string {
 			return "the path has a dot segment"
 		}
 	}
-	if !plain && !utf8.ValidString(path) {
+	if !utf8.ValidString(path) {
 		return "the path is not UTF-8"
 	}
 	return ""
-}
-
-// dotSegment reports whether a path has a segment of one or two dots.
-func dotSegment(path string) bool {
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
 }
 
 // dots reports whether a path goes on with a segment of one or two dots.
@@ -143,28 +151,6 @@ func trimSlashes(path string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")
 }
 
-// NormalizePath brings a path into NFC, in which paths are compared.
-func NormalizePath(path string) string {
-	if ascii(path) {
-		return path
-	}
-	return norm.NFC.String(path)
-}
-
-// FoldCase makes every letter the least of those that differ from it only by case.
-func FoldCase(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < utf8.RuneSelf && (r < 'a' || r > 'z') {
-			return r
-		}
-		least := r
-		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
-			least = min(least, other)
-		}
-		return least
-	}, s)
-}
-
 // control reports whether there is a control character.
 func control(s string) bool {
 	for i := range len(s) {
@@ -175,35 +161,31 @@ func control(s string) bool {
 	return false
 }
 
-func hexDigit(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
+// ValidURLBytes reports whether a URL has no other bytes than servers and gateways pass:
+// none up to 0x20, nor 0x7F.
+func ValidURLBytes(s string) bool { return !control(s) && strings.IndexByte(s, ' ') < 0 }
 
-func unhex(c byte) byte {
-	switch {
-	case c <= '9':
-		return c - '0'
-	case c <= 'F':
-		return c - 'A' + 10
+// EscapeNonASCII writes the bytes from 0x80 on as percent escapes, as URLs have them.
+func EscapeNonASCII(url string) string {
+	if ascii(url) {
+		return url
 	}
-	return c - 'a' + 10
-}
-
-// Visible reports whether every byte is a visible ASCII character, as in any URL that
-// came through an HTTP request line.
-func Visible(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x21 || s[i] > 0x7e {
-			return false
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(url) {
+		if c := url[i]; c < 0x80 {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
 		}
 	}
-	return true
+	return b.String()
 }
 
 // ValidEscapes reports whether each percent sign begins an escape.
 func ValidEscapes(path string) bool {
 	for i := strings.IndexByte(path, '%'); i >= 0; {
-		if i+2 >= len(path) || !hexDigit(path[i+1]) || !hexDigit(path[i+2]) {
+		if !isEscape(path[i:]) {
 			return false
 		}
 		next := strings.IndexByte(path[i+3:], '%')
@@ -213,6 +195,15 @@ func ValidEscapes(path string) bool {
 		i += 3 + next
 	}
 	return true
+}
+
+// isEscape reports whether a text begins with a percent escape.
+func isEscape(s string) bool {
+	return len(s) > 2 && s[0] == '%' && hexDigit(s[1]) && hexDigit(s[2])
+}
+
+func hexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
 // ValidMethod reports whether a method is written as clients write it: an RFC 9110 token

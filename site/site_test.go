@@ -29,7 +29,7 @@ func TestParseHost(t *testing.T) {
 		{"default port", "app.example.com:443", "app.example.com"},
 		{"dot and default port", "app.example.com.:443", "app.example.com"},
 		{"other port", "app.example.com:8443", "app.example.com:8443"},
-		{"the other scheme's port stays", "app.example.com:80", "app.example.com:80"},
+		{"the port of a gateway behind TLS goes", "app.example.com:80", "app.example.com"},
 		{"IPv4", "127.0.0.1:3000", "127.0.0.1:3000"},
 		{"IPv6", "[::1]:3000", "[::1]:3000"},
 		{"IPv6 long form", "[0:0:0:0:0:0:0:1]", "[::1]"},
@@ -55,7 +55,7 @@ func TestParseHostRefuses(t *testing.T) {
 		"", ".", "..", "a..b", ".example.com", "app.example.com..", "a b", "a,b", "a, b", "user@app.example.com", "app.example.com/",
 		"app.example.com:", "app.example.com:0", "app.example.com:0443", "app.example.com:65536", "app.example.com:443:443",
 		"app.example.com:x", "app\x00.example.com", "app%00.example.com", "::1", "[::1", "[::1]x", "[::1%25lo]", "[127.0.0.1]",
-		"xn--\x80.example", "xn--a.example", "a\\b", "a#b", "a?b", strings.Repeat("a.", 127) + "com",
+		"xn--\x80.example", "xn--a.example", "\xde.example", "\ufffd.example", "a\\b", "a#b", "a?b", strings.Repeat("a.", 127) + "com",
 	} {
 		if got, err := ParseHost(raw, "https"); !errors.Is(err, ErrHost) {
 			t.Errorf("ParseHost(%q): got %q, %v, want ErrHost", raw, got, err)
@@ -242,7 +242,7 @@ func TestIsFlowEndpoint(t *testing.T) {
 
 func TestReturnURL(t *testing.T) {
 	t.Parallel()
-	long := "https://app.example.com/" + strings.Repeat("p", 1000)
+	long := "https://app.example.com/" + strings.Repeat("p", 4096)
 	tests := []struct{ name, raw, want string }{
 		{"path", "/reports", "https://app.example.com/reports"},
 		{"path and query", "/reports?year=2026&q=a%26b", "https://app.example.com/reports?year=2026&q=a%26b"},
@@ -255,8 +255,13 @@ func TestReturnURL(t *testing.T) {
 		{"odd characters stay", `/a|b"c;d//e?x=\`, `https://app.example.com/a|b"c;d//e?x=\`},
 		{"percent sign", "/100%25", "https://app.example.com/100%25"},
 		{"fragment goes", "/a?b#c", "https://app.example.com/a?b"},
-		{"long query goes", long + "?" + strings.Repeat("q", 1024), long},
-		{"longest query stays", long + "?" + strings.Repeat("q", 1023), long + "?" + strings.Repeat("q", 1023)},
+		{"long query goes", long + "?" + strings.Repeat("q", 4072), long},
+		{"longest query stays", long + "?" + strings.Repeat("q", 4071), long + "?" + strings.Repeat("q", 4071)},
+		{"a length is that of what is made of it", long + "?" + strings.Repeat("ä", 1000), long},
+		{"bytes from 0x80 on", "/größe?q=\xff", "https://app.example.com/gr%C3%B6%C3%9Fe?q=%FF"},
+		{"letters in the host", "https://Bücher.example.com/", "https://xn--bcher-kva.example.com/"},
+		{"slashes at the beginning", "https://app.example.com//k8s/vnc", "https://app.example.com//k8s/vnc"},
+		{"port 80 of an https site", "https://app.example.com:80/x", "https://app.example.com/x"},
 	}
 	s := newSite(t, "https://app.example.com/_auth/callback", "example.com")
 	for _, tt := range tests {
@@ -276,14 +281,15 @@ func TestReturnURLRefuses(t *testing.T) {
 	s := newSite(t, "https://app.example.com/_auth/callback", "example.com")
 	for _, raw := range []string{
 		"", "reports", "?a", "#a", `/\evil.com`, "//evil.com", "///evil.com", "/%09/evil.com", "/\t/evil.com", "/ /evil.com",
-		`/../\evil.com`, "/.//evil.com", "/%2e/x", "/a/%2E%2e/b", "/%252e%252e/b", "/a%5cb", "/a%255cb", "/%00", "/%zz", "/é",
+		`/../\evil.com`, "/.//evil.com", "/%2e/x", "/a/%2E%2e/b", "/%252e%252e/b", "/a%5cb", "/a%255cb", "/%00", "/%zz", "/ä b",
 		"https:evil.com", "https:///evil.com", "https://evil.com", "https://evil.com/", "https://good@evil.com", "https://good%00.evil.com",
 		"https://app.example.com@evil.com/", "https://user@app.example.com/", "https://evilexample.com/", "https://example.com.evil.io",
 		`https://app.example.com\@evil.com`, `https://evil.com\.example.com`, "http://app.example.com/", "ftp://app.example.com/",
 		"HTTPS//app.example.com", "javascript:alert(1)", "data:text/html,x", "https://app.example.com:x/", "https://evil.com?.example.com",
 		"https://evil.com#.example.com", "https://[::1]/", "/x\r\nLocation: https://evil.com",
 		"/_auth/login", "/_auth/login/", "/_auth/callback?code=1", "/_auth/%6cogin", "/_auth//logout", "https://app.example.com:8443/_auth/sign-up",
-		"https://app.example.com/" + strings.Repeat("p", 2048),
+		"https://app.example.com/" + strings.Repeat("p", 8192), "/_auth;x/login", "/_auth%2flogin", "/_auth/login;x", "/_auth/%256cogin", "//x/_auth/login",
+		"https://app.example.com//x/_auth/login", "/_auth/login%23", "/x%2500", "/x/..%252f",
 	} {
 		if got, ok := s.ReturnURL(raw); ok {
 			t.Errorf("ReturnURL(%q): got %q, want none", raw, got)
@@ -310,4 +316,18 @@ func FuzzReturnURL(f *testing.F) {
 			t.Fatalf("ReturnURL(%q) = %q, which becomes %q, %v", raw, got, again, ok)
 		}
 	})
+}
+
+func TestStateReturnURL(t *testing.T) {
+	t.Parallel()
+	page := "https://app.example.com/" + strings.Repeat("p", 1000)
+	for _, tt := range []struct{ name, url, want string }{
+		{"all of it", page + "?" + strings.Repeat("q", 1023), page + "?" + strings.Repeat("q", 1023)},
+		{"origin and path", page + "?" + strings.Repeat("q", 1024), page},
+		{"nothing", page + strings.Repeat("p", 1025), ""},
+	} {
+		if got := StateReturnURL(tt.url); got != tt.want {
+			t.Errorf("%s: got %d bytes, want %d", tt.name, len(got), len(tt.want))
+		}
+	}
 }

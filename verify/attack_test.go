@@ -104,7 +104,11 @@ func TestAttacks(t *testing.T) {
 		{"two methods in one line", nil, "good", "/verify/forward-auth",
 			forwarded("X-Forwarded-Method", "X-Forwarded-Method: GET, OPTIONS"), 400, "bad_request", "X-Forwarded-Method is not a method"},
 		{"two schemes in one line", nil, "good", "/verify/forward-auth",
-			forwarded("X-Forwarded-Proto", "X-Forwarded-Proto: https,http"), 400, "bad_request", "X-Forwarded-Proto is not http or https"},
+			forwarded("X-Forwarded-Proto", "X-Forwarded-Proto: https, HTTP,wss"), 200, "", ""},
+		{"a scheme that is none in a list", nil, "good", "/verify/forward-auth",
+			forwarded("X-Forwarded-Proto", "X-Forwarded-Proto: https, ftp"), 400, "bad_request", "X-Forwarded-Proto is not http or https"},
+		{"a list of schemes with nothing in it", nil, "good", "/verify/forward-auth",
+			forwarded("X-Forwarded-Proto", "X-Forwarded-Proto: https,"), 400, "bad_request", "X-Forwarded-Proto is not http or https"},
 		{"two hosts in one line", nil, "good", "/verify/forward-auth",
 			forwarded("X-Forwarded-Host", "X-Forwarded-Host: app.example.com, evil.example"), 400, "bad_request", "X-Forwarded-Host holds no host"},
 		{"two hosts in one line, without a space", nil, "good", "/verify/forward-auth",
@@ -126,9 +130,9 @@ func TestAttacks(t *testing.T) {
 			forwarded("X-Forwarded-Method", "X-Forwarded-Method: POST"), 401, "no_session", ""},
 
 		// Exemptions are for exactly one spelling of the flow's endpoints.
-		{"a path below an endpoint", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth/login/../../admin"), 401, "no_session", ""},
-		{"dot segments", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /admin/../_auth/login"), 401, "no_session", ""},
-		{"encoded dot segments", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth/%2e%2e/_auth/login"), 401, "no_session", ""},
+		{"a path below an endpoint", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth/login/../../admin"), 400, "bad_request", "a dot segment"},
+		{"dot segments", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /admin/../_auth/login"), 400, "bad_request", "a dot segment"},
+		{"encoded dot segments", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth/%2e%2e/_auth/login"), 400, "bad_request", "a dot segment"},
 		{"an encoded slash", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth%2Flogin"), 401, "no_session", ""},
 		{"an encoded letter", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth/logi%6E"), 401, "no_session", ""},
 		{"a slash behind", nil, "none", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth/login/"), 401, "no_session", ""},
@@ -159,15 +163,15 @@ func TestAttacks(t *testing.T) {
 
 		// Schemes, methods and URLs that are none.
 		{"scheme", nil, "good", "/verify/forward-auth", forwarded("X-Forwarded-Proto", "X-Forwarded-Proto: javascript"), 400, "bad_request", ""},
-		{"scheme in upper case", nil, "good", "/verify/forward-auth", forwarded("X-Forwarded-Proto", "X-Forwarded-Proto: HTTPS"), 400, "bad_request", ""},
+		{"scheme in upper case", nil, "good", "/verify/forward-auth", forwarded("X-Forwarded-Proto", "X-Forwarded-Proto: HTTPS"), 200, "", ""},
 		{"scheme of nginx's URL", nil, "good", "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: ftp://app.example.com/", 403, "bad_request", ""},
 		{"nginx's URL without a scheme", nil, "good", "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: //app.example.com/", 403, "bad_request", ""},
 		{"nginx's URL without a path", nil, "good", "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: https://app.example.com", 403, "bad_request", ""},
 		{"nginx's URL with a query for a path", nil, "good", "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: https://app.example.com?/", 403, "bad_request", ""},
 		{"nginx's URL with a backslash for a slash", nil, "good", "/verify/auth-request", `X-Original-Method: GET` + "\n" + `X-Original-URL: https://app.example.com\/`, 403, "bad_request", ""},
 		{"nginx's URL with a fragment for a path", nil, "good", "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: https://app.example.com#/", 403, "bad_request", ""},
-		{"nginx's URL with two slashes", nil, "good", "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: https://app.example.com//evil.example/", 403, "bad_request", ""},
-		{"a URI with two slashes", nil, "good", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: //evil.example/"), 400, "bad_request", ""},
+		{"nginx's URL with two slashes", nil, "good", "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: https://app.example.com//evil.example/", 200, "", ""},
+		{"a URI with two slashes", nil, "good", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: //evil.example/"), 200, "", ""},
 		{"a URI that is a URL", nil, "good", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: https://app.example.com/"), 400, "bad_request", ""},
 		{"a URI without a slash", nil, "good", "/verify/forward-auth", forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: *"), 400, "bad_request", ""},
 		{"a method with a space", nil, "good", "/verify/forward-auth", forwarded("X-Forwarded-Method", "X-Forwarded-Method: GET /"), 400, "bad_request", ""},
@@ -203,6 +207,9 @@ func TestMalformedBytes(t *testing.T) {
 		for _, place := range []string{"method", "proto", "host", "path", "query", "end"} {
 			value := map[string]string{
 				"method": "GET", "proto": "https", "host": "app.example.com", "path": "/a", "query": "?b=c", "end": "",
+			}
+			if bad[0] >= 0x80 && (place == "path" || place == "query" || place == "end") {
+				continue // passes, as it does through gateways and apps
 			}
 			value[place] += bad
 			h := http.Header{
@@ -282,7 +289,9 @@ func TestLongURLs(t *testing.T) {
 	}{
 		{"2048 bytes", page + "?" + strings.Repeat("q", 2048-len(page)-1), page + "?" + strings.Repeat("q", 2048-len(page)-1)},
 		{"2048 bytes that all need an escape", page + "?" + strings.Repeat("&", 2048-len(page)-1), page + "?" + strings.Repeat("&", 2048-len(page)-1)},
-		{"one byte more: origin and path", page + "?" + strings.Repeat("q", 2048-len(page)), page},
+		{"8192 bytes", page + "?" + strings.Repeat("q", 8192-len(page)-1), page + "?" + strings.Repeat("q", 8192-len(page)-1)},
+		{"8192 bytes that all need an escape", page + "?" + strings.Repeat("&", 8192-len(page)-1), page + "?" + strings.Repeat("&", 8192-len(page)-1)},
+		{"one byte more: origin and path", page + "?" + strings.Repeat("q", 8192-len(page)), page},
 		{"a long query", page + "?" + strings.Repeat("q", 12_000), page},
 		{"a long path", page + "/" + strings.Repeat("p", 12_000), ""},
 		{"as long as headers may be", page + "?" + strings.Repeat("&", 60_000), ""},

@@ -65,7 +65,11 @@ func (h *Handler) route(c *checkRequest) (*policy.Rule, *decision) {
 		return nil, deny(http.StatusForbidden, ReasonWrongHost, h.wrongHost(o.host.Name))
 	}
 	announced := preflight(c)
-	match := h.Policy().Match(policy.Request{Method: o.method, Host: o.host.Name, Path: o.path, Preflight: announced})
+	match := h.Policy().Match(policy.Request{
+		Method: o.method, Host: o.host.Name, Path: o.path, Preflight: announced,
+		NoDotSegments: c.profile == authRequest || c.profile == signIn, // nginx hands on the path that it has not resolved
+		OneReading:    !c.require.None(),
+	})
 	if match.Err != nil {
 		return nil, deny(c.profile.badRequestStatus(), ReasonBadRequest, match.Err.Error())
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // original is the request that the gateway asks about. uri is raw, path and query
-// as the client sent them, and begins with one slash.
+// as the client sent them, and begins with a slash.
 type original struct {
 	scheme string // the site's, whatever the gateway says
 	method string
@@ -17,8 +17,11 @@ type original struct {
 	path   string // the URI's, raw
 }
 
-// url is what the browser asked for, byte for byte but for the host's spelling.
-func (o original) url() string { return o.scheme + "://" + o.host.String() + o.uri }
+// url is what the browser asked for, byte for byte but for the host's spelling and for
+// bytes from 0x80 on, which are percent-encoded.
+func (o original) url() string {
+	return o.scheme + "://" + o.host.String() + site.EscapeNonASCII(o.uri)
+}
 
 // header is one of a profile's headers, or a part of one.
 type header struct{ name, value string }
@@ -69,8 +72,10 @@ func readForwarded(h http.Header, scheme string) (original, error) {
 		}
 	}
 	method, proto, host, uri := headers[0], headers[1], headers[2], headers[3]
-	if !validScheme(proto.value) {
-		return original{}, proto.error("is not http or https")
+	for scheme := range strings.SplitSeq(strings.ReplaceAll(proto.value, ", ", ","), ",") { // a proxy in front adds its own
+		if !validScheme(scheme) {
+			return original{}, proto.error("is not http or https")
+		}
 	}
 	return parseOriginal(scheme, method, host, uri)
 }
@@ -128,14 +133,14 @@ func parseOriginal(scheme string, method, host, uri header) (original, error) {
 		return original{}, method.error("is not a method")
 	}
 	canonical, err := site.ParseHost(host.value, scheme)
-	if err != nil || !site.Visible(host.value) {
+	if err != nil || site.EscapeNonASCII(host.value) != host.value {
 		return original{}, host.error("holds no host")
 	}
-	if uri.value[0] != '/' || strings.HasPrefix(uri.value, "//") {
-		return original{}, uri.error("does not begin with one slash")
+	if uri.value[0] != '/' {
+		return original{}, uri.error("does not begin with a slash")
 	}
-	if !site.Visible(uri.value) {
-		return original{}, uri.error("holds a byte outside 0x21-0x7E")
+	if !site.ValidURLBytes(uri.value) {
+		return original{}, uri.error("holds a space or a control character")
 	}
 	path, _, _ := strings.Cut(uri.value, "?")
 	if !site.ValidEscapes(path) {
@@ -146,7 +151,7 @@ func parseOriginal(scheme string, method, host, uri header) (original, error) {
 
 // validScheme also allows what gateways write for WebSockets.
 func validScheme(proto string) bool {
-	switch proto {
+	switch strings.ToLower(proto) {
 	case "http", "https", "ws", "wss":
 		return true
 	}

@@ -231,8 +231,10 @@ func (s *stage) checkSecrets(q *http.Request) {
 		}
 	}
 	for _, name := range []string{"X-Forwarded-Uri", "X-Original-Url", "Referer", "Hx-Current-Url"} {
-		_, query, _ := strings.Cut(q.Header.Get(name), "?")
-		secrets = append(secrets, query)
+		before, query, _ := strings.Cut(q.Header.Get(name), "?")
+		if strings.Contains(query, "=") && !strings.Contains(before, query) { // else the log may have it for another reason
+			secrets = append(secrets, query)
+		}
 	}
 	secrets = append(secrets, q.Header.Get("Authorization"), q.URL.RawQuery)
 	for _, secret := range secrets {

@@ -2,8 +2,6 @@ package index
 
 import (
 	"unicode"
-
-	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 // Covering returns one of the rules that match all that a target is about, or None: each
@@ -59,7 +57,7 @@ func (p Pattern) symbols(ignoreCase bool) (exact, folded []segment) {
 			e = segment{kind: star}
 		}
 		exact = append(exact, e)
-		folded = append(folded, segment{kind: s.kind, text: site.FoldCase(s.text)})
+		folded = append(folded, segment{kind: s.kind, text: foldCase(s.text)})
 	}
 	return exact, folded
 }

@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 // None is the number of no rule: more than any.
@@ -33,7 +31,7 @@ func (t *Target) MatchesHost(host string) bool {
 // MatchesPath reports whether a path, read by site.ReadPath, is one of the target's.
 func (t *Target) MatchesPath(path string) bool {
 	if t.IgnoreCase {
-		path = site.FoldCase(path)
+		path = foldCase(path)
 	}
 	return len(t.Paths) == 0 || slices.ContainsFunc(t.Paths, func(p Pattern) bool { return p.Matches(path) })
 }
@@ -136,7 +134,7 @@ func First(layers []*Layer, path, method string) int32 {
 		}
 		if l.folded != nil {
 			if folded == "" {
-				folded = site.FoldCase(path)
+				folded = foldCase(path)
 			}
 			best = l.folded.first(folded, method, best)
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -51,7 +53,7 @@ func PatternProblem(path string) string {
 	case strings.Contains(path, "?"):
 		return "leave the query out: only the path is compared"
 	}
-	if what := site.Ambiguity(site.NormalizePath(path)); what != "" {
+	if what := site.Ambiguity(norm.NFC.String(path)); what != "" {
 		return what + ": leave it out: no request with one matches a path"
 	}
 	for segment := range strings.SplitSeq(path, "/") {
@@ -71,9 +73,9 @@ func PatternProblem(path string) string {
 // they change places: the same paths match, and fewer nodes hold them.
 func NewPattern(path string, ignoreCase bool) Pattern {
 	p := Pattern{Text: path}
-	path = site.NormalizePath(path)
+	path = norm.NFC.String(path)
 	if ignoreCase {
-		path = site.FoldCase(path)
+		path = foldCase(path)
 	}
 	for s := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		switch s {
@@ -124,7 +126,7 @@ func (p Pattern) Matches(path string) bool {
 			case literal:
 				reached[i] = reached[i-1] && s.text == name
 			case star:
-				reached[i] = reached[i-1]
+				reached[i] = reached[i-1] && name != ""
 			case globstar: // goes on
 			}
 		}

@@ -128,7 +128,7 @@ func (w *walk) children(n *node, s segment) {
 	if n.least >= w.best {
 		return
 	}
-	if n.star != nil {
+	if n.star != nil && (s.kind != literal || s.text != "") {
 		w.enter(n.star)
 	}
 	if s.kind == literal && n.literals != nil {

@@ -84,7 +84,7 @@ func (r *ruleReader) rule(n *yaml.Node, o Options) policy.Rule {
 		rule.Access = policy.Access(r.word(n, where, string(policy.Public), string(policy.Authenticated), string(policy.Nobody)))
 	})
 	r.field(keys, "encoded_slash", func(n *yaml.Node, where string) {
-		rule.EncodedSlash = r.word(n, where, "allow", "deny") == "allow"
+		rule.DeniesEncodedSlash = r.word(n, where, "allow", "deny") == "deny"
 	})
 	r.field(keys, "cors_preflight", func(n *yaml.Node, where string) {
 		rule.AllowsPreflights = r.word(n, where, "allow", "deny") == "allow"

@@ -39,7 +39,7 @@ func ruleSchema() *jsonschema.Schema {
 		key("credentials", "What is accepted. The first of them that a request brings decides alone. Not set: cookie.",
 			listOf(words(string(policy.Cookie), string(policy.Bearer), string(policy.APIKey)))),
 		key("require", "What whoever passes has to meet, all of it.", requireSchema()),
-		key("encoded_slash", "Whether a path may have %2F. Not set: deny.", words("allow", "deny")),
+		key("encoded_slash", "Whether a path may have %2F. Not set: allow.", words("allow", "deny")),
 		key("ignore_case", "Whether letters of paths match in either case.", &jsonschema.Schema{Type: "boolean"}),
 		key("cors_preflight", "Whether CORS preflights of these requests pass without a credential. Not set: deny.", words("allow", "deny")),
 	), "name")
