@@ -52,7 +52,7 @@ func spellingTable() []spelling {
 		{"GET", `/packages/..%2fpackages%2fprivate/ui`, "", "", owner, owner},
 		{"GET", `/packages/x%2f..%2fprivate%2fui`, "", "", owner, owner},
 		{"GET", `/packages/%2fprivate/ui`, "", "", owner, owner},
-		{"GET", `/packages/x%2f%2fui`, "", "", owner, owner},
+		{"GET", `/packages/x%2f%2fui`, "", "", stranger, stranger},
 		{"GET", `/%2fowners`, "", "", owner, owner},
 		{"GET", `/public/%2f..%2f..%2fowners`, "", "", owner, owner},
 		// semicolons
@@ -79,7 +79,16 @@ func spellingTable() []spelling {
 		{"GET", `/packages//private/ui`, "", "", owner, owner},
 		{"GET", `//public/a.css`, "", "", owner, stranger},
 		{"GET", `//evil.test/public`, "", "", owner, member},
-		{"GET", `/public//a.css`, "", "", owner, stranger},
+		{"GET", `/public//a.css`, "", "", stranger, stranger},
+		{"GET", `//owners/public`, "", "", owner, owner},
+		{"GET", `/\x\owners`, "", "", owner, owner},
+		// several readings, all of one rule
+		{"GET", `/reports/%23sd%3Ahost`, "", "", member, member},
+		{"GET", `/cool/https%3A%2F%2Fc%2Findex.php%3Ftoken/ws`, "", "", member, member},
+		{"GET", `/reports;jsessionid=1`, "", "", member, member},
+		{"GET", `/reports/bucket//key`, "", "", member, member},
+		{"GET", `/reports/a%5Cb`, "", "", member, member},
+		{"GET", `/reports/a%2525b`, "", "", member, member},
 		// escapes twice, and broken ones
 		{"GET", `/public/%252e%252e/owners`, "", "", owner, owner},
 		{"GET", `/public/..%252fowners`, "", "", owner, owner},
@@ -104,7 +113,7 @@ func spellingTable() []spelling {
 		{"GET", `/public/a#/../../owners`, "", "", owner, owner},
 		{"GET", `/owners#/public`, "", "", owner, owner},
 		{"GET", `/public%23/../owners`, "", "", owner, owner},
-		{"GET", `/public/a%23b`, "", "", owner, owner},
+		{"GET", `/public/a%23b`, "", "", stranger, stranger},
 		{"GET", `/owners%00/../public`, "", "", owner, stranger},
 		{"GET", `/public/%00/../owners`, "", "", owner, stranger},
 		{"GET", `/public/a%00b`, "", "", owner, owner},
@@ -113,10 +122,10 @@ func spellingTable() []spelling {
 		{"GET", `/public%3f/../owners`, "", "", owner, owner},
 		{"GET", "/public/\t../owners", "", "", owner, owner},
 		// bytes beyond ASCII
-		{"GET", "/public/\u00e9", "", "", owner, stranger},
+		{"GET", "/public/\u00e9", "", "", stranger, stranger},
 		{"GET", `/public/%c3%a9`, "", "", stranger, stranger},
 		{"GET", `/public/%ff`, "", "", owner, owner},
-		{"GET", "/public/\uff0e\uff0e/owners", "", "", owner, stranger},
+		{"GET", "/public/\uff0e\uff0e/owners", "", "", stranger, stranger},
 		{"GET", `/public/%ef%bc%8e%ef%bc%8e/owners`, "", "", stranger, stranger},
 		{"GET", "/owners\u037e/x", "", "", owner, owner},
 		// other forms of the request line

@@ -131,9 +131,16 @@ func readings(target string) []string {
 		parameters = append(parameters, decode(name))
 	}
 	beforeHash, _, _ := strings.Cut(once, "#")
+	beforeQuestion, _, _ := strings.Cut(once, "?")
+	beforeSemicolon, _, _ := strings.Cut(raw, ";")
+	withoutAuthority := once
+	if rest, ok := strings.CutPrefix(strings.ReplaceAll(raw, `\`, "/"), "//"); ok { // as URL parsers read it
+		_, rest, _ = strings.Cut(rest, "/")
+		withoutAuthority = decode("/" + rest)
+	}
 	beforeNUL, _, _ := strings.Cut(once, "\x00")
 	all := []string{escapedLetter.ReplaceAllStringFunc(raw, decode)}
-	for _, p := range []string{once, strings.Join(parameters, "/"), beforeHash, beforeNUL, decode(once)} {
+	for _, p := range []string{once, strings.Join(parameters, "/"), beforeHash, beforeQuestion, decode(beforeSemicolon), withoutAuthority, beforeNUL, decode(once)} {
 		all = append(all, path.Clean("/"+p), path.Clean("/"+strings.ReplaceAll(p, `\`, "/")))
 	}
 	return all
