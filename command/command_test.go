@@ -67,6 +67,88 @@ func TestConfigPrints(t *testing.T) {
 	}
 }
 
+// The effect of the settings stands below them as comments, so that the output can be an environment file.
+func TestConfigPrintsTheEffect(t *testing.T) {
+	t.Parallel()
+	stdout, _, err := runs(t, environ("WORKOS_WEBHOOK_SECRET", "whsec_Zx81mQv6", "LOGOUT_RETURN_URL", "http://localhost:3000/bye"), "config")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\n\n# protected hosts: localhost\n", "\n# sign-in: http://localhost:3000/_auth/login, redirect URI http://localhost:3000/_auth/callback\n",
+		"\n# sign-out: http://localhost:3000/_auth/logout, then http://localhost:3000/bye\n", "\n# webhooks: http://localhost:3000/_auth/webhooks\n",
+		"\n# AuthKit: https://api.workos.com for the client client_01ABC\n",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("got %s, want %q in it", stdout, want)
+		}
+	}
+	if strings.Contains(stdout, "Zx81mQv6") {
+		t.Errorf("got %s, want no secret", stdout)
+	}
+}
+
+func TestConfigPrintsTheRules(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	const text = `default: authenticated
+rules:
+  - name: assets
+    paths: [/healthz, /static/**]
+    methods: [GET, HEAD]
+    allow: public
+  - name: machines
+    hosts: [localhost]
+    paths: [/api/**]
+    credentials: [bearer, api_key]
+    require: {permissions: {all: [a, b]}, roles: [admin, owner], max_auth_age: 15m, impersonation: deny}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, err := runs(t, environ("POLICY_FILE", file), "config")
+	want := "\n# policy: " + file + `, 2 rules; the rule "assets" of line 3 has no hosts, so all of localhost are covered
+#   line 3, "assets": every host, /healthz /static/**, GET HEAD: everybody
+#   line 7, "machines": localhost, /api/**: by bearer or api_key; roles: admin or owner; permissions: all of a b; signed in within 15m0s; no impersonation
+#   line 1, "default": all else: by cookie
+`
+	if err != nil || !strings.HasSuffix(stdout, want) {
+		t.Errorf("got %v, %s, want at its end %s", err, stdout, want)
+	}
+}
+
+// A variable that nothing reads is no error, and its value stays out of sight.
+func TestMisspeltVariables(t *testing.T) {
+	t.Parallel()
+	env := environ("TRUSTED_PROXY", "s3cr3t", "LISTEN_ADDR", "127.0.0.1:0", "WORKOS_API_HOSTNAME", "localhost", "WORKOS_API_PORT", "1", "WORKOS_API_HTTPS", "false")
+	const want = "TRUSTED_PROXY is not read: did you mean TRUSTED_PROXIES?"
+	if stdout, stderr, err := runs(t, env, "config"); err != nil || stderr != want+"\n" || strings.Contains(stdout, "s3cr3t") {
+		t.Errorf("config: got %v, %q, want %q", err, stderr, want)
+	}
+	if line, _ := start(t, want, env, "serve"); !strings.Contains(line, `"level":"warn"`) || strings.Contains(line, "s3cr3t") {
+		t.Errorf("serve: got %s, want a warning without the value", line)
+	}
+	delete(env, "WORKOS_CLIENT_ID")
+	env["WORKOS_CLIENTID"] = "client_01ABC"
+	if _, _, err := runs(t, env, "serve"); err == nil || !strings.Contains(err.Error(), "\nWORKOS_CLIENTID is not read: did you mean WORKOS_CLIENT_ID?") {
+		t.Errorf("serve with a problem: got %v, want the slip that explains it", err)
+	}
+}
+
+func TestLogFormat(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string]*regexp.Regexp{
+		"text": regexp.MustCompile(`^\d\d:\d\d:\d\d INF listening address=127\.0\.0\.1:\d+$`),
+		"json": regexp.MustCompile(`^\{"level":"info","address":"127\.0\.0\.1:\d+",.*"message":"listening"\}$`),
+		"auto": regexp.MustCompile(`^\{"level":"info","address":"127\.0\.0\.1:\d+",.*"message":"listening"\}$`), // no terminal
+	} {
+		env := environ("LOG_FORMAT", format, "LISTEN_ADDR", "127.0.0.1:0", "WORKOS_API_HOSTNAME", "localhost", "WORKOS_API_PORT", "1", "WORKOS_API_HTTPS", "false")
+		if line, _ := start(t, "listening", env); !want.MatchString(line) {
+			t.Errorf("%s: got %s, want %s", format, line, want)
+		}
+	}
+}
+
 func TestConfigTellsAllProblems(t *testing.T) {
 	t.Parallel()
 	env := environ("WORKOS_API_KEY", "sk_test_your_key", "WORKOS_COOKIE_PASSWORD", "short", "WORKOS_REDIRECT_URI", "http://app.example.com/callback",

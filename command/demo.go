@@ -30,9 +30,7 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	if err := p.parse(flags, args); err != nil {
 		return err
 	}
-	options.Log = zerolog.New(zerolog.ConsoleWriter{
-		Out: p.stderr, NoColor: true, TimeFormat: time.TimeOnly, FieldsExclude: []string{"event", "request_id"},
-	}).Level(zerolog.InfoLevel).With().Timestamp().Logger()
+	options.Log = newLog(p.stderr, "text", zerolog.InfoLevel)
 	if *appOnly != "" && options.PolicyFile != "" {
 		return errors.New("demo: -policy is for the service, which -app-only leaves out: give one of them")
 	}

@@ -2,11 +2,9 @@ package command
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
-
-	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/server"
@@ -17,23 +15,17 @@ func serve(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := zerolog.New(p.stderr).Level(c.LogLevel).With().Timestamp().Logger()
+	log := newLog(p.stderr, c.LogFormat, c.LogLevel)
 	b := readBuild()
-	log.Info().Str("version", b.version).Str("commit", b.commit).Str("go", b.goVersion).Msg("authkit-forward-auth starts")
+	log.Info().Str("event", "start").Str("version", b.version).Str("commit", b.commit).Str("go", b.goVersion).Msg("authkit-forward-auth")
+	for _, line := range config.Misspelt(p.environ) {
+		log.Warn().Str("event", "start").Msg(line)
+	}
 	s, err := server.New(c, log)
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx)
-}
-
-func printConfig(_ context.Context, p process, args []string) error {
-	c, err := p.config("config", args)
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(p.stdout, c.String())
-	return err
 }
 
 // config reads the configuration of a subcommand that has no flags.
@@ -42,8 +34,11 @@ func (p process) config(name string, args []string) (*config.Config, error) {
 		return nil, err
 	}
 	c, err := config.Parse(p.environ)
-	if err != nil {
-		return nil, fmt.Errorf("the configuration has problems:\n%w", err)
+	if err == nil {
+		return c, nil
 	}
-	return c, nil
+	for _, line := range config.Misspelt(p.environ) {
+		err = errors.Join(err, errors.New(line))
+	}
+	return nil, fmt.Errorf("the configuration has problems:\n%w", err)
 }

@@ -72,7 +72,8 @@ type Config struct {
 	// Audiences that such a token may have, comma-separated: resource indicators. Not set:
 	// `WORKOS_CLIENT_ID`. Never an application's client ID: its ID tokens have that as their audience.
 	BearerAudiences []string `env:"BEARER_AUDIENCES"`
-	// Which gateway asks at `/verify`. Not set: nothing but a session lets a request in there.
+	// Which gateway asks at `/verify`; `/verify/forward-auth` and `/verify/auth-request` do without it. Not
+	// set: at `/verify` nothing but a session lets a request in, and with a policy nothing does.
 	Gateway string `env:"GATEWAY" choices:"traefik,caddy,haproxy,nginx,ingress-nginx"`
 	// Who may ask: addresses and CIDR ranges, `unix` (any peer on a unix socket), `private` (loopback, RFC
 	// 1918, `fc00::/7`, link-local and `unix`), comma-separated. Best the gateway's addresses alone:
@@ -105,6 +106,8 @@ type Config struct {
 	AllowPreflight bool `env:"ALLOW_PREFLIGHT" envDefault:"false"`
 	// The least severe lines that are logged.
 	LogLevel zerolog.Level `env:"LOG_LEVEL" envDefault:"info" choices:"debug,info,warn,error"`
+	// How lines are logged: `json`, `text` for people, `auto` text on a terminal and JSON elsewhere.
+	LogFormat string `env:"LOG_FORMAT" envDefault:"auto" choices:"auto,json,text"`
 	// Which decisions are logged.
 	DecisionLog string `env:"DECISION_LOG" envDefault:"denied" choices:"denied,all"`
 }

@@ -99,6 +99,7 @@ LOGOUT_RETURN_URL=
 IDENTITY_HEADERS=default
 ALLOW_PREFLIGHT=false
 LOG_LEVEL=info
+LOG_FORMAT=auto
 DECISION_LOG=denied
 `
 	if got := c.String(); got != want {
@@ -322,13 +323,20 @@ func TestSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := strings.Join(c.Summary(s), "\n")
+	var texts []string
+	for _, note := range c.Summary(s, nil) {
+		texts = append(texts, note.Text)
+	}
+	got := strings.Join(texts, "\n")
 	want := `protected hosts: example.com and *.example.com
 sign-in: https://auth.example.com/login, redirect URI https://auth.example.com/callback
+sign-out: https://auth.example.com/logout, then the sign-out redirect that is the dashboard's default (LOGOUT_RETURN_URL)
+webhooks: none (WORKOS_WEBHOOK_SECRET): revoked sessions end with their access token
+AuthKit: http://emulator:4100 for the client client_01ABC
 trusted peers: 172.18.0.2/32 (TRUSTED_PROXIES)
-no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter
-GATEWAY is not set: /verify answers by the session alone; set it to the gateway in use
-the API key goes to http://emulator:4100 unencrypted: WORKOS_API_HTTPS=false is for emulators`
+GATEWAY is not set: at /verify nothing but a session lets a request in; /verify/forward-auth and /verify/auth-request do without it
+the API key goes to http://emulator:4100 unencrypted: WORKOS_API_HTTPS=false is for emulators
+no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

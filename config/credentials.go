@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
@@ -29,11 +30,7 @@ func (p *problems) checkPolicy(c *Config) {
 	if c.PolicyFile == "" || !p.ok(name) || !p.ok("WORKOS_REDIRECT_URI") || !p.ok("WORKOS_COOKIE_DOMAIN") {
 		return
 	}
-	protected, err := site.New(c.RedirectURI, c.CookieDomain)
-	if err != nil {
-		return // has its line
-	}
-	err = (&policyfile.File{Path: c.PolicyFile, Options: policyfile.Options{Reaches: protected.Reaches}}).Load()
+	_, _, err := c.Protection()
 	if problems, ok := errors.AsType[policyfile.Problems](err); ok {
 		p.bad[name] = true
 		for _, problem := range problems {
@@ -42,4 +39,17 @@ func (p *problems) checkPolicy(c *Config) {
 	} else if err != nil {
 		p.add(name, "%w: name a policy that this process may read", err)
 	}
+}
+
+// Protection is the hosts that the settings protect and the policy of the file, nil without one.
+func (c *Config) Protection() (*site.Site, *policy.Policy, error) {
+	s, err := site.New(c.RedirectURI, c.CookieDomain)
+	if err != nil || c.PolicyFile == "" {
+		return s, nil, err
+	}
+	file := &policyfile.File{Path: c.PolicyFile, Options: policyfile.Options{Reaches: s.Reaches}}
+	if err := file.Load(); err != nil {
+		return nil, nil, err
+	}
+	return s, file.Current(), nil
 }

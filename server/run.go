@@ -13,7 +13,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 )
 
 const (
@@ -27,8 +30,12 @@ func (s *Server) Run(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1) // reads the policy again; without one it does nothing
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	for _, line := range s.config.Summary(s.site) {
-		s.log.Info().Msg(line)
+	for _, note := range s.config.Summary(s.site, s.currentPolicy()) {
+		level := zerolog.InfoLevel
+		if note.Warn {
+			level = zerolog.WarnLevel
+		}
+		s.log.WithLevel(level).Str("event", "start").Msg(note.Text)
 	}
 	main, err := listen(ctx, s.config.ListenAddr)
 	if err != nil {
@@ -56,6 +63,14 @@ func (s *Server) Run(ctx context.Context) error {
 		servers[l] = s.httpServer(more.handler)
 	}
 	return s.serve(ctx, servers, hangup)
+}
+
+// currentPolicy is nil without a policy.
+func (s *Server) currentPolicy() *policy.Policy {
+	if s.policy == nil {
+		return nil
+	}
+	return s.policy.Current()
 }
 
 // Serve serves everything on one listener until ctx ends, as Run does.
@@ -96,23 +111,6 @@ func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Serve
 		err = errors.Join(err, s.store.Close())
 	}
 	return err
-}
-
-// warmUp fetches the key set, so that the first request needn't wait for it.
-func (s *Server) warmUp(ctx context.Context) {
-	for wait := time.Second; !s.keys.Ready(); wait = min(2*wait, 30*time.Second) {
-		err := s.keys.Fetch(ctx)
-		if err == nil {
-			s.log.Info().Msg("AuthKit's key set is there: ready")
-			return
-		}
-		s.log.Warn().Err(err).Str("url", s.keys.URL).Msg("AuthKit's key set can't be fetched; trying again")
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-	}
 }
 
 // httpServer has limits for everything that a client can drag out. It keeps idle

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
@@ -26,6 +27,7 @@ type Server struct {
 	log      zerolog.Logger
 	site     *site.Site
 	keys     *token.KeySet
+	authKit  *authkit.Client
 	sessions *session.Manager
 	flow     *flow.Flow
 	verify   *verify.Handler
@@ -47,6 +49,7 @@ func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 	}
 	toAuthKit := &transport{next: http.DefaultTransport, requests: s.metrics.authKit}
 	client := authKitClient(c, toAuthKit)
+	s.authKit = client
 	s.keys = &token.KeySet{URL: client.KeySetURL(), Client: &http.Client{Transport: toAuthKit}}
 	sessions, err := s.sessionSettings(client, toAuthKit)
 	if err != nil {

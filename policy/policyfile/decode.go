@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/spelling"
 )
 
 // maxValues bounds the strings that a policy holds once its aliases are followed.
@@ -174,31 +175,5 @@ func nearest(mistyped string, keys []string) string {
 	if len(mistyped) < 3 || len(mistyped) > 30 {
 		return ""
 	}
-	for _, key := range keys {
-		if distance(mistyped, key) <= 1+len(key)/8 {
-			return key
-		}
-	}
-	return ""
-}
-
-// distance counts the letters to insert, delete or replace to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return spelling.Nearest(mistyped, keys, func(key string) int { return 1 + len(key)/8 })
 }

@@ -46,6 +46,13 @@ type fetched struct {
 	err  error                     // why the fetch failed, nil if it didn't
 }
 
+// StatusError says that a key set was answered with another status than 200, such as 404 for a client
+// that isn't known there.
+type StatusError struct{ Status int }
+
+// Error names the status.
+func (e *StatusError) Error() string { return fmt.Sprintf("status %d", e.Status) }
+
 // Ready reports whether there are keys.
 func (k *KeySet) Ready() bool { return k.latest().keys != nil }
 
@@ -118,7 +125,7 @@ func (k *KeySet) load(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d", response.StatusCode)
+		return nil, &StatusError{Status: response.StatusCode}
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxSetBytes+1))
 	if err != nil {

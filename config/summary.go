@@ -1,0 +1,76 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+)
+
+// Note is a sentence for the operator.
+type Note struct {
+	Text string
+	Warn bool // it asks for a change
+}
+
+// Summary is for an operator to read at every start: the effect that the settings have together,
+// and the doors that they leave open.
+func (c *Config) Summary(s *site.Site, p *policy.Policy) []Note {
+	notes := []Note{
+		{Text: "protected hosts: " + s.Protected()},
+		{Text: "sign-in: " + s.Endpoint(site.Login) + ", redirect URI " + c.RedirectURI.String()},
+		{Text: "sign-out: " + s.Endpoint(site.Logout) + ", then " + c.afterSignOut()},
+		{Text: "webhooks: " + c.webhooks(s)},
+		{Text: "AuthKit: " + c.APIURL().String() + " for the client " + c.ClientID},
+		{Text: "trusted peers: " + c.TrustedProxies.String() + " (TRUSTED_PROXIES)"},
+	}
+	if c.Gateway == "" {
+		notes = append(notes, c.withoutGateway())
+	}
+	if api := c.APIURL(); api.Scheme == "http" && !isLocal(c.APIHostname) {
+		notes = append(notes, Note{Warn: true,
+			Text: "the API key goes to " + api.String() + " unencrypted: WORKOS_API_HTTPS=false is for emulators"})
+	}
+	if p == nil {
+		notes = append(notes, Note{Text: "no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter"})
+	} else {
+		notes = append(notes, Note{Text: c.policy(s, p)})
+	}
+	return notes
+}
+
+func (c *Config) afterSignOut() string {
+	if c.LogoutReturnURL == nil {
+		return "the sign-out redirect that is the dashboard's default (LOGOUT_RETURN_URL)"
+	}
+	return c.LogoutReturnURL.String()
+}
+
+func (c *Config) webhooks(s *site.Site) string {
+	if c.WebhookSecret.Reveal() == "" {
+		return "none (WORKOS_WEBHOOK_SECRET): revoked sessions end with their access token"
+	}
+	return s.Endpoint(site.Webhooks)
+}
+
+// policy says how many rules there are, and which hosts they leave out: none, if one of them is
+// for every host.
+func (c *Config) policy(s *site.Site, p *policy.Policy) string {
+	rules := p.Rules()
+	text := fmt.Sprintf("policy: %s, %d rules; ", c.PolicyFile, len(rules))
+	for _, r := range rules {
+		if len(r.Hosts) == 0 {
+			return text + fmt.Sprintf("the rule %q of line %d has no hosts, so all of %s are covered", r.Name, r.Line, s.Protected())
+		}
+	}
+	return text + "a host that no rule names is denied"
+}
+
+// withoutGateway warns where /verify can only say no.
+func (c *Config) withoutGateway() Note {
+	const elsewhere = "; /verify/forward-auth and /verify/auth-request do without it"
+	if c.PolicyFile != "" {
+		return Note{"GATEWAY is not set: with a policy /verify answers 403 until it is" + elsewhere, true}
+	}
+	return Note{"GATEWAY is not set: at /verify nothing but a session lets a request in" + elsewhere, false}
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+)
+
+// nobody is a user id that WorkOS gives to no user.
+const nobody = "user_00000000000000000000000000"
+
+// warmUp fetches the key set, so that the first request needn't wait for it, and has AuthKit look at
+// the API key. The settings that turn out wrong are named in the log.
+func (s *Server) warmUp(ctx context.Context) {
+	for wait := time.Second; !s.keys.Ready(); wait = min(2*wait, 30*time.Second) {
+		err := s.keys.Fetch(ctx)
+		if err == nil {
+			s.log.Info().Str("event", "start").Msg("AuthKit's key set is there: ready")
+			break
+		}
+		line, text := s.log.Warn(), "AuthKit's key set can't be fetched; trying again"
+		if setting := wrongSetting(err); setting != "" {
+			line, text = s.log.Error(), fmt.Sprintf(setting, s.config.APIURL())
+		}
+		line.Str("event", "start").Err(err).Str("url", s.keys.URL).Msg(text)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+	s.checkAPIKey(ctx)
+}
+
+// wrongSetting says which setting a failed fetch of the key set points to, with %s for AuthKit's
+// address. Empty where it may pass by itself.
+func wrongSetting(err error) string {
+	if status, ok := errors.AsType[*token.StatusError](err); ok && status.Status == http.StatusNotFound {
+		return "WORKOS_CLIENT_ID is not known at %s: copy it again from the WorkOS dashboard, API Keys"
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return "WORKOS_API_HOSTNAME: there is no such host as that of %s"
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return "%s doesn't speak https: is WORKOS_API_PORT right? An emulator needs WORKOS_API_HTTPS=false"
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the certificate of %s is another host's or not trusted: is WORKOS_API_HOSTNAME right?"
+	}
+	return ""
+}
+
+// checkAPIKey asks for something that needs the key. Any other answer than 401 says nothing about it.
+func (s *Server) checkAPIKey(ctx context.Context) {
+	_, err := s.authKit.Organizations(ctx, nobody)
+	if outage, ok := errors.AsType[*session.Outage](err); ok && outage.Status == http.StatusUnauthorized {
+		s.log.Error().Str("event", "start").Err(err).Msgf(
+			"WORKOS_API_KEY is refused by %s: copy it again from the WorkOS dashboard, API Keys", s.config.APIURL())
+	}
+}

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// The log of a start says which variable is wrong, and no secret.
+func TestStartNamesWrongSettings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, path string // of AuthKit's, which answers with the status
+		status     int
+		settings   []string
+		want       string // "" is no line at level error
+	}{
+		{"client ID", "/sso/jwks/", 404, nil, "WORKOS_CLIENT_ID is not known at http://"},
+		{"API key", "/user_management/organization_memberships", 401, nil, "WORKOS_API_KEY is refused by http://"},
+		{"https where there is none", "", 0, []string{"WORKOS_API_HTTPS", "true"}, "doesn't speak https: is WORKOS_API_PORT right? An emulator needs WORKOS_API_HTTPS=false"},
+		{"another error of the key", "/user_management/organization_memberships", 403, nil, ""},
+		{"an outage", "/user_management/organization_memberships", 500, nil, ""},
+		{"nothing", "", 0, nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, tt.settings...)
+			asked := make(chan struct{}, 100)
+			front := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.Path, "organization_memberships") {
+					defer func() { asked <- struct{}{} }()
+				}
+				if tt.path != "" && strings.HasPrefix(r.URL.Path, tt.path) {
+					http.Error(rw, `{"message":"no"}`, tt.status)
+					return
+				}
+				w.authKit.ServeHTTP(rw, r)
+			})
+			w.front.Store(&front)
+			s := serve(t, w)
+			if tt.want == "" {
+				<-asked
+			} else {
+				eventually(t, "a line about it", func() bool { return strings.Contains(w.log.String(), tt.want) })
+			}
+			s.stop()
+			<-s.done
+			if log := w.log.String(); tt.want == "" && strings.Contains(log, `"level":"error"`) {
+				t.Errorf("got %s, want no error", log)
+			} else if strings.Contains(log, goodKey) {
+				t.Errorf("got %s, want no secret", log)
+			}
+		})
+	}
+}
+
+func TestWrongHostname(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{&net.DNSError{IsNotFound: true}, &net.DNSError{IsTimeout: true}} {
+		want := ""
+		if dns := err.(*net.DNSError); dns.IsNotFound {
+			want = "WORKOS_API_HOSTNAME: there is no such host as that of %s"
+		}
+		if got := wrongSetting(fmt.Errorf("key set: %w", &url.Error{Err: &net.OpError{Err: err}})); got != want {
+			t.Errorf("%#v: got %q, want %q", err, got, want)
+		}
+	}
+	if got := wrongSetting(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}); !strings.Contains(got, "WORKOS_API_HOSTNAME") {
+		t.Errorf("another host's certificate: got %q", got)
+	}
+}
