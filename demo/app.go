@@ -161,7 +161,7 @@ type view struct {
 
 	Pages *pages
 	Front bool
-	Here  string // path of the page
+	Here  string // path of the page; empty: none of the tiles
 	Rule  string // as the sentence about it begins
 	Needs string
 	Why   string // somebody may open the page
@@ -219,7 +219,10 @@ func (a *app) view(r *http.Request, who identity) view {
 	v.SignInURL = flowPrefix + site.Login + "?" + query.Encode()
 	if a.pages != nil {
 		p := pageOf(a.pages.List, r.URL.Path)
-		v.Here, v.Front = p.Path, r.URL.Path == "/"
+		v.Front = r.URL.Path == "/"
+		if p.Path != "/" || v.Front {
+			v.Here = p.Path
+		}
 		v.Rule, v.Needs, v.Why = p.title(), p.Needs, p.reason(who)
 	}
 	return v

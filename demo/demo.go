@@ -97,7 +97,7 @@ func serve(ctx context.Context, o Options, l *listeners, addresses Addresses, re
 		{"emulator", serveHTTP(l.emulator, authKit, o.Log)},
 		{"app", serveHTTP(l.app, app, o.Log)},
 		{"service", func(ctx context.Context) error { return service.Serve(ctx, l.service) }},
-		{"gateway", serveHTTP(l.gateway, gateway, o.Log)},
+		{"gateway", serveHTTP(l.gateway, byName(gateway), o.Log)},
 	})
 }
 

@@ -7,6 +7,7 @@
 //
 //	Run      listeners, wiring, start and stop         (demo.go, serve.go)
 //	listen   127.0.0.1 and [::1], on one port          (listen.go)
+//	byName   127.0.0.1 -> localhost                    (gateway.go)
 //	gateway  what Traefik does with its ForwardAuth    (gateway.go)
 //	app      shows who is there and why                (app.go)
 //	pages    each with what it needs                   (pages.go)

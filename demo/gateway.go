@@ -72,6 +72,20 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.proxy(g.app, answer.Header).ServeHTTP(w, r)
 }
 
+// byName leads a browser that asks for a page by a loopback address to the same page by the name that
+// the cookies are for.
+func byName(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, port, err := net.SplitHostPort(r.Host)
+		page := r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate"
+		if err != nil || host != "127.0.0.1" && host != "::1" || !page {
+			next.ServeHTTP(w, r)
+			return
+		}
+		http.Redirect(w, r, "http://localhost:"+port+r.URL.RequestURI(), http.StatusSeeOther)
+	})
+}
+
 // question asks about a request. It has all of its headers but those that belong
 // to the connection, and says itself what the request is: what a client claims
 // about that is dropped.

@@ -317,3 +317,36 @@ func TestUnreachable(t *testing.T) {
 		})
 	}
 }
+
+// The cookies are localhost's: a browser that comes by the address is sent to the name, and nothing else is.
+func TestGatewayLeadsToLocalhost(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(byName(http.NotFoundHandler()))
+	t.Cleanup(server.Close)
+	const port = "3000"
+	for _, tt := range []struct {
+		name, method, host, mode string
+		want                     string
+	}{
+		{"a page by the address", "GET", "127.0.0.1:" + port, "navigate", "http://localhost:" + port + "/reports?q=a%26b"},
+		{"a page by the other address", "GET", "[::1]:" + port, "navigate", "http://localhost:" + port + "/reports?q=a%26b"},
+		{"a page by the name", "GET", "localhost:" + port, "navigate", ""},
+		{"a script", "GET", "127.0.0.1:" + port, "cors", ""},
+		{"a form", "POST", "127.0.0.1:" + port, "navigate", ""},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), tt.method, server.URL+"/reports?q=a%26b", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = tt.host
+		request.Header.Set("Sec-Fetch-Mode", tt.mode)
+		response, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if got := response.Header.Get("Location"); got != tt.want {
+			t.Errorf("%s: got %d to %q, want %q", tt.name, response.StatusCode, got, tt.want)
+		}
+	}
+}

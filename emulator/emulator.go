@@ -79,6 +79,7 @@ func (e *Emulator) routes(pages *hosted) http.Handler {
 	r.Post("/oauth2/token", e.endpoint("connect.token", e.postToken))
 	r.Get("/oauth2/jwks", e.endpoint("connect.jwks", e.connectJWKS))
 	r.Get("/.well-known/oauth-authorization-server", e.endpoint("connect.metadata", e.connectMetadata))
+	r.Get("/", pages.root)
 	r.Get("/health", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})

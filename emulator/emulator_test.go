@@ -249,3 +249,11 @@ func TestUnknownPath(t *testing.T) {
 		t.Errorf("got %d %s, want 404", got.status, got.body)
 	}
 }
+
+func TestRoot(t *testing.T) {
+	t.Parallel()
+	e := start(t, nil)
+	if got := e.get(t, e.url+"/"); got.status != 200 || !strings.Contains(got.body, "for the client client_01TEST") {
+		t.Errorf("got %d %s, want a page that says where one is", got.status, got.body)
+	}
+}

@@ -84,6 +84,12 @@ func (h *hosted) showOrganizations(w http.ResponseWriter, req authorizeRequest, 
 	h.write(w, http.StatusOK, v)
 }
 
+// root says where one is, to somebody who opens the emulator's own address.
+func (h *hosted) root(w http.ResponseWriter, _ *http.Request) {
+	h.message(w, http.StatusOK, "This is an AuthKit in memory", "It stands in for WorkOS's API and hosted pages, for the client "+h.config.ClientID+
+		". An application sends people here to sign in. docs/emulator.md has its endpoints and its faults.")
+}
+
 // message is a page that only says something.
 func (h *hosted) message(w http.ResponseWriter, status int, title, text string) {
 	h.write(w, status, view{Title: title, Text: text})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 // health adds /healthz, which says that the process serves, and /readyz, which
@@ -54,4 +56,11 @@ func status(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	_, _ = w.Write([]byte(text + "\n"))
+}
+
+// root says where one is, to an operator who opens the service's own address. It is no 2xx: a gateway that
+// was told to ask at the address without a path would let everybody in.
+func (s *Server) root(w http.ResponseWriter, _ *http.Request) {
+	status(w, http.StatusNotFound, "This is authkit-forward-auth. A gateway asks it at /verify/forward-auth or /verify/auth-request;"+
+		"\npeople sign in at "+s.site.Endpoint(site.Login)+". /healthz and /readyz say how it is.")
 }

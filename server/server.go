@@ -86,6 +86,7 @@ func (s *Server) shared() (session.Store, session.Bus, error) {
 func (s *Server) Handler() http.Handler {
 	r := chi.NewRouter()
 	s.health(r)
+	r.Get("/", s.root)
 	s.flow.Routes(r)
 	if secret := s.config.WebhookSecret.Reveal(); secret != "" {
 		r.Handle(s.site.Prefix()+site.Webhooks, &webhook.Handler{
