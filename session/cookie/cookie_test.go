@@ -341,8 +341,6 @@ func TestClearLines(t *testing.T) {
 		{"clear: session line first", anHour.ClearLines(request), []string{"wos-session" + expired, "wos-session.1" + expired, "wos-session.4" + expired}},
 		{"clear: no chunks carried", anHour.ClearLines(http.Header{}), []string{"wos-session" + expired}},
 		{"clear on the domain", onDomain.ClearLines(request), []string{"wos-session" + expiredOnDomain, "wos-session.1" + expiredOnDomain, "wos-session.4" + expiredOnDomain}},
-		{"clear the host-only variant", onDomain.ClearHostLines(request), []string{"wos-session" + expired, "wos-session.1" + expired, "wos-session.4" + expired}},
-		{"no variant without a domain", anHour.ClearHostLines(request), nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

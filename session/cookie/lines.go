@@ -40,16 +40,6 @@ func (c Config) ClearLines(request http.Header) []string {
 	return lines
 }
 
-// ClearHostLines expires the cookie's variant without a domain, which a
-// browser keeps beside ours and may send first. None where ours has no domain.
-func (c Config) ClearHostLines(request http.Header) []string {
-	if c.Domain == "" {
-		return nil
-	}
-	c.Domain = ""
-	return c.ClearLines(request)
-}
-
 // ExpireLines returns the lines that expire the session's cookies in every scope that an
 // answer of host can reach and that isn't Config's own: the host alone, and the host and
 // each parent domain down to the registrable one. Send them after the session's own
