@@ -16,8 +16,11 @@ const (
 
 // attempt is the last sign-in for a page, kept so that a loop is noticed. The
 // callback sets a cookie with those of the last minute, as tabs may loop side by
-// side; a restart also passes its own in the URL, as a browser that keeps no
-// cookies loops too.
+// side.
+//
+// A restart also passes its own in the URL, for a browser that keeps no cookies. As
+// anybody can send somebody else a URL, that one says only that the sign-in was begun
+// anew already, which matters where the state's cookie is missing once more.
 type attempt struct {
 	Page      string    `json:"p"` // fingerprint of the destination
 	Number    int       `json:"a"` // how many in a row, from 1
@@ -41,40 +44,43 @@ func (f *Flow) sealAttempts(attempts ...attempt) string {
 // nextAttempt counts on for a destination, from 1.
 func (f *Flow) nextAttempt(r *http.Request, destination string) attempt {
 	next := attempt{Page: fingerprint(destination), Number: 1}
-	for _, t := range f.readAttempts(r) {
-		if t.Page == next.Page {
-			next.Restarted = next.Restarted || t.Restarted
-			next.Number = max(next.Number, t.Number+1)
+	for _, last := range f.cookieAttempts(r) {
+		if last.Page == next.Page {
+			next.Restarted = next.Restarted || last.Restarted
+			next.Number = max(next.Number, last.Number+1)
 		}
+	}
+	for _, last := range f.openAttempts(r.URL.Query().Get("attempts")) {
+		next.Restarted = next.Restarted || last.Page == next.Page && last.Restarted
 	}
 	return next
 }
 
-// readAttempts opens the attempts of the last minute.
-func (f *Flow) readAttempts(r *http.Request) []attempt {
-	sealed := []string{r.URL.Query().Get("attempts")}
-	if c, err := r.Cookie(attemptsCookie); err == nil {
-		sealed = append(sealed, c.Value)
+// cookieAttempts are those of the last minute in this browser.
+func (f *Flow) cookieAttempts(r *http.Request) []attempt {
+	c, err := r.Cookie(attemptsCookie)
+	if err != nil {
+		return nil
 	}
+	return f.openAttempts(c.Value)
+}
+
+// openAttempts opens the attempts of the last minute.
+func (f *Flow) openAttempts(sealed string) []attempt {
 	var attempts []attempt
-	for _, value := range sealed {
-		var opened []attempt
-		plaintext, err := f.attempts.Open(value)
-		if err != nil || json.Unmarshal(plaintext, &opened) != nil {
-			continue
-		}
-		for _, t := range opened {
-			if age := f.Now().Sub(t.At); age > -attemptsLife && age < attemptsLife { // clocks of replicas differ
-				attempts = append(attempts, t)
-			}
-		}
+	plaintext, err := f.attempts.Open(sealed)
+	if err != nil || json.Unmarshal(plaintext, &attempts) != nil {
+		return nil
 	}
-	return attempts
+	return slices.DeleteFunc(attempts, func(a attempt) bool {
+		age := f.Now().Sub(a.At)
+		return age <= -attemptsLife || age >= attemptsLife // clocks of replicas differ
+	})
 }
 
 // recordAttempt adds an attempt to those of other pages that the request carried.
 func (f *Flow) recordAttempt(w http.ResponseWriter, r *http.Request, t attempt) {
-	attempts := slices.DeleteFunc(f.readAttempts(r), func(other attempt) bool { return other.Page == t.Page })
+	attempts := slices.DeleteFunc(f.cookieAttempts(r), func(other attempt) bool { return other.Page == t.Page })
 	attempts = append(attempts, t)
 	sealed := f.sealAttempts(attempts[max(0, len(attempts)-maxPages):]...)
 	http.SetCookie(w, f.cookie(attemptsCookie, sealed, attemptsLife))

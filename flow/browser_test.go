@@ -43,8 +43,14 @@ type answer struct {
 	hops   []string // every URL on the way, the last one included
 }
 
-// location is where the answer redirects to.
-func (a *answer) location() string { return a.header.Get("Location") }
+// location is where the answer leads: by a redirect, or by a page that moves on by
+// itself.
+func (a *answer) location() string {
+	if next, ok := strings.CutPrefix(a.header.Get("Refresh"), "0;url="); ok {
+		return next
+	}
+	return a.header.Get("Location")
+}
 
 // cookie returns the one Set-Cookie line of that name or prefix, or "".
 func (a *answer) cookie(name string) string {
@@ -209,7 +215,7 @@ func (w *world) checkAnswer(r *http.Request, a *answer) error {
 	}
 	var problems []error
 	report := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if a.status == http.StatusInternalServerError || a.location() != "" && a.status != http.StatusSeeOther {
+	if a.status == http.StatusInternalServerError || a.header.Get("Location") != "" && a.status != http.StatusSeeOther {
 		report("status %d", a.status)
 	}
 	for name, want := range map[string]string{
@@ -228,6 +234,10 @@ func (w *world) checkAnswer(r *http.Request, a *answer) error {
 	case !pagePolicy.MatchString(a.header.Get("Content-Security-Policy")):
 		report("Content-Security-Policy: got %q", a.header.Get("Content-Security-Policy"))
 	}
+	id := a.header.Get("X-Request-Id")
+	if !requestIDSyntax.MatchString(id) || a.body != "" && !strings.Contains(a.body, id) {
+		report("X-Request-Id: got %q, or the page doesn't show it", id)
+	}
 	if active.MatchString(a.body) {
 		report("an active page: %s", a.body)
 	}
@@ -241,12 +251,14 @@ func (w *world) checkAnswer(r *http.Request, a *answer) error {
 }
 
 var (
-	pagePolicy = regexp.MustCompile(`^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; base-uri 'none'; frame-ancestors 'none'$`)
-	active     = regexp.MustCompile(`(?i)<script|javascript:|<[a-z][^>]* on[a-z]+=|<iframe|<img|<object`)
-	anchor     = regexp.MustCompile(`<a href="([^"]*)">([^<]*)</a>`)
-	formTag    = regexp.MustCompile(`(?s)<form method="post" action="([^"]*)">(.*?)</form>`)
-	hidden     = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
-	buttonTag  = regexp.MustCompile(`<button>([^<]*)</button>`)
+	pagePolicy      = regexp.MustCompile(`^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; base-uri 'none'; frame-ancestors 'none'$`)
+	active          = regexp.MustCompile(`(?i)<script|javascript:|<[a-z][^>]* on[a-z]+=|<iframe|<img|<object`)
+	requestIDSyntax = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
+	anchor    = regexp.MustCompile(`<a href="([^"]*)">([^<]*)</a>`)
+	formTag   = regexp.MustCompile(`(?s)<form method="post" action="([^"]*)">(.*?)</form>`)
+	hidden    = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
+	buttonTag = regexp.MustCompile(`<button>([^<]*)</button>`)
 )
 
 // link is where the page's link of that text leads; "" if it has none.
@@ -339,6 +351,9 @@ func (b *browser) header(address string) http.Header {
 
 // refuseAll and only are browsers' habits.
 func refuseAll(string) bool { return true }
+
+// refuseFlow refuses every cookie of the flow's.
+func refuseFlow(name string) bool { return strings.Contains(name, "authkit-") }
 
 func refuse(prefix string) func(string) bool {
 	return func(name string) bool { return strings.HasPrefix(name, prefix) }

@@ -79,7 +79,7 @@ func TestErrorFromAuthKit(t *testing.T) {
 				if got := a.link("Try again"); got != want {
 					t.Errorf("try again: got %q, want %q", got, want)
 				}
-				if expired := a.cookie("authkit-state-") != ""; expired != (i == 0) {
+				if expired := a.cookie("__Host-authkit-state-") != ""; expired != (i == 0) {
 					t.Errorf("answer %d: the state's cookie is expired: %v", i, expired)
 				}
 			}

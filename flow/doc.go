@@ -10,7 +10,12 @@
 // max_age (seconds) on to AuthKit. A switch that a sign-in would mend (no session,
 // single sign-on, a second factor) goes to /login with organization_id and rd.
 // /logout and /switch change a session only where the user means it: another site's
-// link leads to a page with a button.
+// link leads to a page with a button. A form's POST that leads to another origin gets
+// a page that moves on by itself, as an application's form-action policy stops
+// redirects. HEAD is answered as GET and has no effect; a prefetch has none either.
+//
+// A state is bound to the browser by a cookie, which no other host can set where the
+// site has TLS, and is used once. Sixteen codes are exchanged at a time.
 //
 // A callback that can't be trusted or has come too late exchanges no code: it
 // goes on where a session is there, else begins the sign-in once more, and then
@@ -18,11 +23,14 @@
 // third time within a minute each gets a page that names the cause. No sign-in and
 // no switch leads to an endpoint of the flow.
 //
+// Where a browser brings session cookies in several scopes, sign-in and sign-out expire
+// those that aren't the session's own.
+//
 // The package owns the state, the cookies that bind it, the count of attempts and
 // the pages of the way in and out. URLs come from the redirect URI alone; no
 // forwarded header is read.
 //
 // It doesn't decide who may enter (verify and policy do), doesn't seal or judge a
-// session (session does), and knows nothing of AuthKit's HTTP API (authkit does). It
-// keeps nothing between requests.
+// session (session does), and knows nothing of AuthKit's HTTP API (authkit does). Of
+// a sign-in it keeps only that its state was used.
 package flow

@@ -22,7 +22,7 @@ func TestExchangeFails(t *testing.T) {
 		name   string
 		answer http.HandlerFunc
 		status int
-		want   string
+		want   string // on the page
 	}{
 		{"down", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 503, "AuthKit can&#39;t be reached right now."},
 		{"500", answers(500, leak), 503, "AuthKit can&#39;t be reached right now."},
@@ -56,6 +56,18 @@ func TestExchangeFails(t *testing.T) {
 			if a.cookie("wos-session") != "" {
 				t.Errorf("got a session: %q", a.header["Set-Cookie"])
 			}
+			hint := "check that this machine reaches WORKOS_API_HOSTNAME"
+			switch {
+			case strings.Contains(tt.want, "refuses this service"):
+				hint = "compare WORKOS_API_KEY and WORKOS_CLIENT_ID"
+			case strings.Contains(tt.want, "took too long"):
+				hint = "compare WORKOS_CLIENT_ID and WORKOS_REDIRECT_URI"
+			case strings.Contains(tt.want, "Something went wrong"):
+				hint = ""
+			}
+			if log := w.log.String(); !strings.Contains(log, hint) || hint == "" && strings.Contains(log, `"hint"`) {
+				t.Errorf("the log lacks the hint %q: %s", hint, log)
+			}
 			for _, leaked := range []string{"s3cret", "alert", "evil", w.hosted.Host, "sk_test"} {
 				if strings.Contains(a.body, leaked) {
 					t.Errorf("the page holds %q: %s", leaked, a.body)
@@ -78,7 +90,7 @@ func TestWrongAPIKey(t *testing.T) {
 	b := w.browser(t)
 	a := b.get(b.begin(login, paula))
 	if a.status != http.StatusBadGateway || !strings.Contains(a.body, "AuthKit refuses this service.") ||
-		!strings.Contains(w.log.String(), "invalid_client") || strings.Contains(w.log.String(), "sk_test") {
+		!strings.Contains(w.log.String(), "invalid_client") || !strings.Contains(w.log.String(), "compare WORKOS_API_KEY and WORKOS_CLIENT_ID with the WorkOS dashboard") || strings.Contains(w.log.String(), "sk_test") {
 		t.Errorf("got status %d: %s, log %s", a.status, a.body, w.log.String())
 	}
 }

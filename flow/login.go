@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
-	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 // maxOption bounds what is passed on to AuthKit.
@@ -28,7 +27,6 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request, screen string) {
 	if !ok {
 		returnURL = ""
 	}
-	returnURL = site.StateReturnURL(returnURL)
 	destination := f.destination(returnURL)
 	t := f.nextAttempt(r, destination)
 	if query.Get("prompt") != "" { // a person asks for it, no gateway does
@@ -95,8 +93,11 @@ func recentEnough(signIn time.Time, maxAge *time.Duration, at time.Time) bool {
 // stopLoop shows why the page is not reached.
 func (f *Flow) stopLoop(w http.ResponseWriter, r *http.Request, destination string, maxAge *time.Duration) {
 	f.clearAttempts(w, r)
-	cause := f.loopCause(r, maxAge)
-	f.Log.Warn().Str("event", "sign_in").Str("cause", cause).Msg("sign-in loop stopped")
+	cause := ""
+	if !isHead(r) { // asking for the session may refresh it
+		cause = f.loopCause(r, maxAge)
+	}
+	f.log(r).Warn().Str("event", "sign_in").Str("cause", cause).Msg("sign-in loop stopped")
 	show(w, r, f.loopPage(destination, cause))
 }
 

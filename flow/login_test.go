@@ -114,12 +114,12 @@ func TestFlowCookiesLiterally(t *testing.T) {
 	}{
 		{
 			"https, under a prefix", settings{}, login,
-			`^authkit-state-[0-9a-f]+-[A-Z2-7]{8}=[A-Za-z0-9_-]{43}; Path=/_auth/; Max-Age=600; HttpOnly; Secure; SameSite=Lax$`,
+			`^__Host-authkit-state-[0-9a-f]+-[A-Z2-7]{8}=[A-Za-z0-9_-]{43}; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax$`,
 			`^authkit-attempts=[A-Za-z0-9_-]+; Path=/_auth/; Max-Age=60; HttpOnly; Secure; SameSite=Lax$`,
 		},
 		{
 			"https, on a host of its own: the flow's cookies stay on it", ownHost(), "https://auth.example.com/login",
-			`^authkit-state-[0-9a-f]+-[A-Z2-7]{8}=[A-Za-z0-9_-]{43}; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax$`,
+			`^__Host-authkit-state-[0-9a-f]+-[A-Z2-7]{8}=[A-Za-z0-9_-]{43}; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax$`,
 			`^authkit-attempts=[A-Za-z0-9_-]+; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax$`,
 		},
 	}
@@ -182,11 +182,11 @@ func TestMethods(t *testing.T) {
 		address string
 		methods []string
 	}{
-		{login + "?rd=/x", []string{"POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"}},
-		{app + "/_auth/sign-up", []string{"POST", "PUT", "DELETE", "HEAD", "OPTIONS"}},
-		{callback, []string{"PUT", "DELETE", "HEAD", "OPTIONS"}},
-		{app + "/_auth/logout", []string{"PUT", "DELETE", "HEAD", "OPTIONS"}},
-		{app + "/_auth/switch?organization_id=org_1", []string{"PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"}},
+		{login + "?rd=/x", []string{"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"}},
+		{app + "/_auth/sign-up", []string{"POST", "PUT", "DELETE", "OPTIONS"}},
+		{callback, []string{"PUT", "DELETE", "OPTIONS"}},
+		{app + "/_auth/logout", []string{"PUT", "DELETE", "OPTIONS"}},
+		{app + "/_auth/switch?organization_id=org_1", []string{"PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"}},
 	}
 	for _, tt := range tests {
 		for _, method := range tt.methods {

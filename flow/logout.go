@@ -1,24 +1,36 @@
 package flow
 
-import "net/http"
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+)
 
 // askLogout signs out at once where the user means it, else shows a page with a
 // button.
 func (f *Flow) askLogout(w http.ResponseWriter, r *http.Request) {
-	if !f.Sessions.Cookie.Present(r.Header) { // as after AuthKit's own logout, which comes back from another site
+	switch {
+	case !isHead(r) && !isPrefetch(r) && f.returnsFromLogout(r):
+		f.clearSignOut(w, r)
+		if f.Sessions.Cookie.Present(r.Header) {
+			f.endSessions(w, r)
+		}
 		show(w, r, f.signedOutPage())
-		return
-	}
-	if deliberate(r) {
+	case !f.Sessions.Cookie.Present(r.Header): // as after AuthKit's own logout, which comes back from another site
+		show(w, r, f.signedOutPage())
+	case deliberate(r):
 		f.signOut(w, r)
-		return
+	default:
+		show(w, r, f.confirmLogoutPage())
 	}
-	show(w, r, f.confirmLogoutPage())
 }
 
 // logout is the button's POST.
 func (f *Flow) logout(w http.ResponseWriter, r *http.Request) {
-	if !f.Site.ProtectsOrigin(r.Header.Get("Origin")) {
+	if !f.fromOwnPage(r) {
 		p := f.confirmLogoutPage()
 		p.Status = http.StatusForbidden
 		show(w, r, p)
@@ -31,20 +43,74 @@ func (f *Flow) logout(w http.ResponseWriter, r *http.Request) {
 // which ends it there and in its hosted pages. An expired session is signed out
 // like any other.
 func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
-	id, ok := f.Sessions.End(r.Context(), r.Header)
-	addLines(w, f.Sessions.Cookie.ClearLines(r.Header))
-	addLines(w, f.Sessions.Cookie.ClearHostLines(r.Header))
-	f.clearAttempts(w, r)
+	id, ok := f.endSessions(w, r)
 	if !ok || id.SessionID == "" {
 		show(w, r, f.signedOutPage())
 		return
 	}
-	f.Log.Info().Str("event", "sign_out").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).Msg("signed out")
+	f.log(r).Info().Str("event", "sign_out").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).Msg("signed out")
 	location, err := f.AuthKit.LogoutURL(id.SessionID, f.LogoutReturnURL)
 	if err != nil {
-		f.Log.Error().Str("event", "sign_out").Err(err).Msg("no logout URL")
+		f.log(r).Error().Str("event", "sign_out").Err(err).Msg("no logout URL")
 		show(w, r, f.signedOutPage())
 		return
 	}
-	redirect(w, location)
+	if f.logoutReturnsHere() {
+		f.markSignOut(w)
+	}
+	f.lead(w, r, location, "You are being signed out")
+}
+
+// endSessions ends every session that the request carries and takes the cookies away.
+func (f *Flow) endSessions(w http.ResponseWriter, r *http.Request) (identity.Identity, bool) {
+	id, ok := f.Sessions.End(r.Context(), r.Header)
+	addLines(w, f.Sessions.Cookie.ClearLines(r.Header))
+	addLines(w, f.strayLines(r))
+	f.clearAttempts(w, r)
+	return id, ok
+}
+
+// The browser keeps for a minute that it was sent to AuthKit's logout, where that
+// leads back to this endpoint. Whichever session cookies are left when it comes back,
+// the sign-out is over: it must not go round again. A sign-in takes the mark away.
+const (
+	signOutCookie = "authkit-sign-out"
+	signOutLife   = time.Minute
+)
+
+// logoutReturnsHere reports whether AuthKit's logout may send the browser back to
+// this endpoint. Where LOGOUT_RETURN_URL isn't set, the dashboard says so.
+func (f *Flow) logoutReturnsHere() bool {
+	u, err := url.Parse(f.LogoutReturnURL)
+	if err != nil || f.LogoutReturnURL == "" {
+		return f.LogoutReturnURL == ""
+	}
+	host, err := site.ParseHost(u.Host, u.Scheme)
+	return err == nil && host.Name == f.Site.FlowHost().Name && u.Path == f.Site.Prefix()+site.Logout
+}
+
+func (f *Flow) markSignOut(w http.ResponseWriter) {
+	http.SetCookie(w, f.hostCookie(signOutCookie, f.signOuts.Seal([]byte(f.Now().Format(time.RFC3339))), signOutLife))
+}
+
+// returnsFromLogout reports whether the browser was sent to AuthKit's logout within
+// the last minute.
+func (f *Flow) returnsFromLogout(r *http.Request) bool {
+	c, err := r.Cookie(f.hostCookieName(signOutCookie))
+	if err != nil {
+		return false
+	}
+	plaintext, err := f.signOuts.Open(c.Value)
+	if err != nil {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339, string(plaintext))
+	age := f.Now().Sub(at)
+	return err == nil && age > -signOutLife && age < signOutLife // clocks of replicas differ
+}
+
+func (f *Flow) clearSignOut(w http.ResponseWriter, r *http.Request) {
+	if _, err := r.Cookie(f.hostCookieName(signOutCookie)); err == nil {
+		http.SetCookie(w, f.hostCookie(signOutCookie, "", 0))
+	}
 }

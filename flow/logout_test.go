@@ -270,7 +270,7 @@ func TestSignOutWithoutASession(t *testing.T) {
 	}
 }
 
-// The session's line first, then its chunks, then the host's own variant.
+// The session's line first, then its chunks, then the other scopes.
 func TestSignOutTakesEveryCookie(t *testing.T) {
 	t.Parallel()
 	s := ownHost()
@@ -278,7 +278,6 @@ func TestSignOutTakesEveryCookie(t *testing.T) {
 	w := newWorld(t, s)
 	b := w.browser(t)
 	b.get(b.begin("https://auth.example.com/login", "large@example.com"))
-	b.plant("https://auth.example.com/", "wos-session", "left by an application")
 	a := b.get("https://auth.example.com/logout")
 	want := []string{
 		"wos-session=; Path=/; Domain=example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
@@ -287,6 +286,9 @@ func TestSignOutTakesEveryCookie(t *testing.T) {
 		"wos-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 		"wos-session.1=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 		"wos-session.2=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		"wos-session=; Path=/; Domain=auth.example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		"wos-session.1=; Path=/; Domain=auth.example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		"wos-session.2=; Path=/; Domain=auth.example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 		"authkit-attempts=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 	}
 	if got := strings.Join(a.header["Set-Cookie"], "\n"); got != strings.Join(want, "\n") {
@@ -314,4 +316,87 @@ func TestSignOutEndsEverySession(t *testing.T) {
 	}
 	w.wantEnded(t, paulas)
 	w.wantEnded(t, zoes)
+}
+
+// F4: a session cookie that no answer can take away, here one for a directory. The
+// sign-out ends in one round, and the page that it ends at is always the same.
+func TestSignOutEndsInOneRound(t *testing.T) {
+	t.Parallel()
+	for name, headers := range map[string][]string{
+		"typed": nil, "by a link of the site": {"Sec-Fetch-Site: same-origin"}, "as Chromium comes back from AuthKit": {"Sec-Fetch-Site: cross-site"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, settings{logoutReturn: logout})
+			b := w.browser(t)
+			b.visit(app+"/", paula)
+			stays := b.sends(app + "/")["wos-session"]
+			b.plant(callback, "wos-session", stays)
+			out := b.get(logout)
+			if !w.isAuthKit(out.location()) {
+				t.Fatalf("got status %d to %q: %s", out.status, out.location(), out.body)
+			}
+			back := b.get(out.location()).location()
+			end := b.get(back, headers...)
+			if back != logout || end.status != http.StatusOK || end.location() != "" || !strings.Contains(end.body, "You are signed out") {
+				t.Errorf("back at %s: got status %d to %q: %s", back, end.status, end.location(), end.body)
+			}
+			if _, left := b.sends(logout)["wos-session"]; !left {
+				t.Fatal("the cookie that was to stay is gone")
+			}
+			w.wantEnded(t, http.Header{"Cookie": {"wos-session=" + stays}})
+		})
+	}
+}
+
+// The mark of a sign-out is for its own way back: a sign-in takes it away, it ends
+// with its minute, and nobody else can write it.
+func TestSignOutAfterASignOut(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		between func(w *world, b *browser)
+	}{
+		{"another session", func(*world, *browser) {}},
+		{"a minute later", func(w *world, b *browser) {
+			mark := b.sends(app + "/")["__Host-authkit-sign-out"]
+			w.clock.advance(time.Minute)
+			b.plant(app+"/", "__Host-authkit-sign-out", mark)
+		}},
+		{"a forged mark", func(_ *world, b *browser) { b.plant(app+"/", "__Host-authkit-sign-out", "x") }},
+		{"a mark from another box", func(w *world, b *browser) {
+			b.plant(app+"/", "__Host-authkit-sign-out", w.states.Seal([]byte(w.clock.Now().Format(time.RFC3339))))
+		}},
+		{"a tossed mark", func(w *world, b *browser) {
+			b.plant(app+"/", "authkit-sign-out", w.signOuts.Seal([]byte(w.clock.Now().Format(time.RFC3339))))
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, settings{logoutReturn: logout})
+			b := w.browser(t)
+			b.visit(app+"/", paula)
+			if mark := b.get(logout).cookie("__Host-authkit-sign-out="); !strings.HasSuffix(mark, "; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax") {
+				t.Errorf("got the mark %q", mark)
+			}
+			b.visit(app+"/", paula)
+			tt.between(w, b)
+			if a := b.get(logout); !w.isAuthKit(a.location()) {
+				t.Errorf("the second sign-out: got status %d: %s", a.status, a.body)
+			}
+		})
+	}
+}
+
+func TestSignOutElsewhereLeavesNoMark(t *testing.T) {
+	t.Parallel()
+	for _, to := range []string{"https://www.example.com/bye", "https://app.example.com/bye", "https://www.example.com/_auth/logout"} {
+		w := newWorld(t, settings{logoutReturn: to})
+		b := w.browser(t)
+		b.visit(app+"/", paula)
+		if mark := b.get(logout).cookie("__Host-authkit-sign-out"); mark != "" {
+			t.Errorf("%s: got the mark %q", to, mark)
+		}
+	}
 }

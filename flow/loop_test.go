@@ -35,7 +35,7 @@ func TestLoopIsExplained(t *testing.T) {
 		{"the gateway drops cookies", settings{}, app + "/reports?a=b", nil, true,
 			"The sign-in set the cookie wos-session for the host app.example.com and it is good here, but it does not arrive with the page's requests: " +
 				"the gateway must pass the Cookie header on, and the page's host must be under the cookie's domain (WORKOS_COOKIE_DOMAIN)."},
-		{"the same, and the browser loses the states", settings{}, app + "/reports?a=b", refuse("authkit-state-"), true,
+		{"the same, and the browser loses the states", settings{}, app + "/reports?a=b", refuse("__Host-authkit-state-"), true,
 			"The browser may refuse cookies for app.example.com."},
 	}
 	for _, tt := range tests {
@@ -259,7 +259,7 @@ func TestLoopThroughForeignCallbacks(t *testing.T) {
 	w := newWorld(t, settings{})
 	b := w.browser(t)
 	b.visit(login, paula)
-	b.refuses = refuse("authkit-state-")
+	b.refuses = refuse("__Host-authkit-state-")
 	w.gateway.dropsCookies.Store(true)
 	a := b.visit(app+"/page", paula)
 	if a.status != http.StatusForbidden || !strings.Contains(a.body, "does not arrive with the page") || w.exchanges() != 1 {
@@ -325,4 +325,27 @@ func TestAttemptsOfAReplicaAhead(t *testing.T) {
 
 func unescaped(body string) string {
 	return strings.NewReplacer("&#39;", "'", "&#34;", `"`, "&amp;", "&").Replace(body)
+}
+
+// A stranger's link shows nobody the loop page, and a stranger's restart doesn't keep
+// this browser from one of its own.
+func TestStrangersAttempts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	sealed := url.QueryEscape(w.sealAttempts(attempt{Page: fingerprint(app + "/x"), Number: 9, Restarted: true, At: w.clock.Now()}))
+	victim := w.browser(t)
+	if a := victim.visit(login+"?rd=/x&attempts="+sealed, paula); a.url != app+"/x" || a.body != "hello paula@example.com" {
+		t.Errorf("got status %d at %s: %s", a.status, a.url, a.body)
+	}
+	w.wantRestartAfter(t, w.browser(t).get(callback+"?code=c&attempts="+sealed), 1)
+	stranger := w.browser(t).begin(login+"?rd=/x", zoe)
+	w.wantRestartAfter(t, w.browser(t).get(stranger+"&attempts="+sealed), 1)
+}
+
+// wantRestartAfter checks that a callback began the sign-in anew, after so many exchanges.
+func (w *world) wantRestartAfter(t *testing.T, a *answer, exchanges int) {
+	t.Helper()
+	if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location(), login+"?") || w.exchanges() != exchanges {
+		t.Errorf("got status %d to %q after %d exchanges: %s", a.status, a.location(), w.exchanges(), a.body)
+	}
 }

@@ -32,7 +32,7 @@ func TestMaxAgeSurvivesARestart(t *testing.T) {
 			w := newWorld(t, settings{})
 			b := w.browser(t)
 			callback := b.begin(login+"?rd=/page&organization_id=org_1&max_age="+age, paula)
-			b.refuses = refuse("authkit-state-")
+			b.refuses = refuse("__Host-authkit-state-")
 			restarted := b.get(callback)
 			b.refuses = nil
 			again := parse(t, b.get(restarted.location()).location()).Query()
@@ -96,7 +96,7 @@ func TestStepUpWithoutTheFlowsCookies(t *testing.T) {
 	b := w.browser(t)
 	b.visit(app+"/page", paula)
 	w.clock.advance(16 * time.Minute)
-	b.refuses = refuse("authkit-")
+	b.refuses = refuseFlow
 	a := b.visit(app+"/page", paula)
 	if a.status != http.StatusBadRequest || !strings.Contains(a.body, "The browser may refuse cookies for app.example.com.") {
 		t.Errorf("got status %d at %s: %s", a.status, a.url, a.body)

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -21,13 +22,13 @@ type selection struct {
 const maxForm = 4 * maxState
 
 // offerOrganizations shows the organizations that the user can sign in to.
-func (f *Flow) offerOrganizations(w http.ResponseWriter, r *http.Request, s state, sealedState string, e *authkit.Error) {
-	plaintext, err := json.Marshal(selection{string(e.PendingAuthenticationToken), sealedState, f.Now()})
+func (f *Flow) offerOrganizations(w http.ResponseWriter, r *http.Request, s signIn, e *authkit.Error) {
+	plaintext, err := json.Marshal(selection{string(e.PendingAuthenticationToken), s.sealed, f.Now()})
 	if err != nil {
-		f.fail(w, r, s, err)
+		f.fail(w, r, s.state, err)
 		return
 	}
-	f.bind(w, sealedState)
+	f.bind(w, s.sealed)
 	p := page.Page{Status: http.StatusOK, Title: "Choose an organization", Text: "Which organization do you want to sign in to?"}
 	sealed := f.selections.Seal(plaintext)
 	for _, organization := range e.Organizations {
@@ -42,23 +43,24 @@ func (f *Flow) offerOrganizations(w http.ResponseWriter, r *http.Request, s stat
 // selectOrganization finishes the sign-in with the chosen organization.
 func (f *Flow) selectOrganization(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if !f.Site.ProtectsOrigin(r.Header.Get("Origin")) || r.ParseForm() != nil {
+	if !f.fromOwnPage(r) || r.ParseForm() != nil {
 		show(w, r, f.statePage("", false))
 		return
 	}
+	value := r.PostForm.Get("selection")
 	var chosen selection
-	plaintext, err := f.selections.Open(r.PostForm.Get("selection"))
+	plaintext, err := f.selections.Open(value)
 	if err != nil || json.Unmarshal(plaintext, &chosen) != nil {
 		show(w, r, f.statePage("", false))
 		return
 	}
-	cookie := stateCookieOf(r, chosen.State)
-	s, opened, _ := f.openState(chosen.State)
-	if cookie == "" || !opened || f.Now().Sub(chosen.Issued) >= stateLife {
-		show(w, r, f.statePage(s.ReturnURL, opened))
+	s := f.readSignIn(r, chosen.State)
+	s.fresh = f.Now().Sub(chosen.Issued) < stateLife // the choice has ten minutes of its own
+	if !s.trusted() || f.once.used(value, f.Now()) {
+		show(w, r, f.statePage(s.ReturnURL, s.opened))
 		return
 	}
-	http.SetCookie(w, f.cookie(cookie, "", 0))
-	response, err := f.AuthKit.SelectOrganization(r.Context(), chosen.Pending, r.PostForm.Get("organization_id"))
-	f.finish(w, r, s, chosen.State, response, err)
+	f.exchange(w, r, s, value, func(ctx context.Context) (json.RawMessage, error) {
+		return f.AuthKit.SelectOrganization(ctx, chosen.Pending, r.PostForm.Get("organization_id"))
+	})
 }

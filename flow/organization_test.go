@@ -42,7 +42,7 @@ func TestChooseAnOrganization(t *testing.T) {
 				t.Errorf("got calls %v", calls)
 			}
 			for name := range b.sends(callback) {
-				if strings.HasPrefix(name, "authkit-state-") {
+				if strings.HasPrefix(name, "__Host-authkit-state-") {
 					t.Errorf("the state's cookie stays: %s", name)
 				}
 			}
@@ -116,7 +116,7 @@ func TestForgedSelection(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := w.browser(t)
-			b.plant(callback, "authkit-state-0-planted", fingerprint("x"))
+			b.plant(app+"/", "__Host-authkit-state-0-planted", fingerprint("x"))
 			w.wantRefusal(t, b.post(callback, url.Values{"selection": {tt.selection}, "organization_id": fields["organization_id"]}), login)
 		})
 	}
@@ -218,7 +218,7 @@ func TestChoosingKeepsOneCookie(t *testing.T) {
 	}
 	count := 0
 	for name := range b.sends(callback) {
-		if strings.HasPrefix(name, "authkit-state-") {
+		if strings.HasPrefix(name, "__Host-authkit-state-") {
 			count++
 		}
 	}

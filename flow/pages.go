@@ -20,6 +20,13 @@ func prefetchPage() page.Page {
 	return page.Page{Status: http.StatusForbidden, Title: "Not prefetched", Text: "This page acts when it is visited."}
 }
 
+func busyPage() page.Page {
+	return page.Page{
+		Status: http.StatusServiceUnavailable, Title: "Many people sign in right now", Reason: "unavailable",
+		Text: "Your sign-in waits: reload this page in a moment.",
+	}
+}
+
 func (f *Flow) signedInPage() page.Page {
 	return page.Page{
 		Status: http.StatusOK, Title: "You are signed in", Text: "You can go on to the application now.",
@@ -169,6 +176,8 @@ func (f *Flow) failedPage(returnURL string, err error) page.Page {
 // refusal says in words why a session is refused.
 func refusal(err error) string {
 	switch {
+	case errors.Is(err, session.ErrConflict):
+		return "the browser sends two sessions, of different users, and neither counts: signing out takes both away"
 	case errors.Is(err, session.ErrSuperseded):
 		return "it is an old one"
 	case errors.Is(err, session.ErrEnded):

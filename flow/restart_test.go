@@ -114,8 +114,8 @@ func TestBrowserWithoutCookies(t *testing.T) {
 		refuses func(string) bool
 	}{
 		{"none at all", refuseAll},
-		{"none of the flow's", refuse("authkit-")},
-		{"none of the states", refuse("authkit-state-")},
+		{"none of the flow's", refuseFlow},
+		{"none of the states", refuse("__Host-authkit-state-")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,6 +18,7 @@ const (
 	stateLife   = 10 * time.Minute // as long as AuthKit's codes
 	stateCookie = "authkit-state-" // + time in milliseconds (hex) + "-" + random
 	maxStates   = 5                // state cookies in one browser, the oldest go
+	maxLooked   = 8                // state cookies of a request that are looked at
 	maxState    = 16 << 10         // bytes of a sealed state
 )
 
@@ -57,9 +58,7 @@ func (f *Flow) sealState(w http.ResponseWriter, r *http.Request, s state) (strin
 		return "", err
 	}
 	sealed := f.states.Seal(plaintext.Bytes())
-	for _, old := range surplusStates(r) {
-		http.SetCookie(w, f.cookie(old, "", 0))
-	}
+	f.dropSurplus(w, r)
 	f.bind(w, sealed)
 	return sealed, nil
 }
@@ -68,20 +67,30 @@ func (f *Flow) sealState(w http.ResponseWriter, r *http.Request, s state) (strin
 // a cookie of its own, so that tabs don't take each other's.
 func (f *Flow) bind(w http.ResponseWriter, sealed string) {
 	name := stateCookie + strconv.FormatInt(f.Now().UnixMilli(), 16) + "-" + rand.Text()[:8]
-	http.SetCookie(w, f.cookie(name, fingerprint(sealed), stateLife))
+	http.SetCookie(w, f.hostCookie(name, fingerprint(sealed), stateLife))
 }
 
-// surplusStates lists the oldest state cookies of a request, so that with a new one
+// stateCookies lists a request's state cookies, the newest maxLooked by name, the
+// oldest first.
+func (f *Flow) stateCookies(r *http.Request) []*http.Cookie {
+	prefix := f.hostCookieName(stateCookie)
+	cookies := slices.DeleteFunc(r.Cookies(), func(c *http.Cookie) bool { return !strings.HasPrefix(c.Name, prefix) })
+	slices.SortFunc(cookies, func(a, b *http.Cookie) int { return strings.Compare(a.Name, b.Name) }) // by time: it has eleven digits until the year 2527
+	return cookies[max(0, len(cookies)-maxLooked):]
+}
+
+// dropSurplus expires the oldest state cookies of a request, so that with a new one
 // there are maxStates.
-func surplusStates(r *http.Request) []string {
-	var names []string
-	for _, c := range r.Cookies() {
-		if strings.HasPrefix(c.Name, stateCookie) {
-			names = append(names, c.Name)
-		}
+func (f *Flow) dropSurplus(w http.ResponseWriter, r *http.Request) {
+	cookies := f.stateCookies(r)
+	for _, c := range cookies[:max(0, len(cookies)-(maxStates-1))] {
+		f.expireState(w, c.Name)
 	}
-	slices.Sort(names) // by time: it has eleven digits until the year 2527
-	return names[:max(0, len(names)-(maxStates-1))]
+}
+
+// expireState takes a state's cookie away, by name.
+func (f *Flow) expireState(w http.ResponseWriter, name string) {
+	http.SetCookie(w, f.hostCookie(strings.TrimPrefix(name, "__Host-"), "", 0))
 }
 
 func fingerprint(sealed string) string {
@@ -91,10 +100,10 @@ func fingerprint(sealed string) string {
 
 // stateCookieOf returns the name of the cookie that binds a sealed state to this
 // browser, empty if there is none. Nothing of the state is read for that.
-func stateCookieOf(r *http.Request, sealed string) string {
+func (f *Flow) stateCookieOf(r *http.Request, sealed string) string {
 	want, name := []byte(fingerprint(sealed)), ""
-	for _, c := range r.Cookies() {
-		if strings.HasPrefix(c.Name, stateCookie) && subtle.ConstantTimeCompare([]byte(c.Value), want) == 1 {
+	for _, c := range f.stateCookies(r) {
+		if subtle.ConstantTimeCompare([]byte(c.Value), want) == 1 {
 			name = c.Name
 		}
 	}
@@ -112,4 +121,31 @@ func (f *Flow) openState(sealed string) (s state, opened, fresh bool) {
 	}
 	age := f.Now().Sub(s.Issued)
 	return s, true, age >= -time.Minute && age < stateLife
+}
+
+// signIn is a sign-in that comes back: its state, and how much of it is good.
+type signIn struct {
+	state
+	sealed string // as it came
+	cookie string // name of the cookie that binds it to this browser; empty: there is none
+	opened bool   // it was sealed here
+	fresh  bool   // no older than stateLife
+}
+
+// readSignIn reads a sealed state. Nothing but trusted may be asked of it before a
+// code is exchanged.
+func (f *Flow) readSignIn(r *http.Request, sealed string) signIn {
+	s := signIn{sealed: sealed, cookie: f.stateCookieOf(r, sealed)}
+	s.state, s.opened, s.fresh = f.openState(sealed)
+	return s
+}
+
+// trusted reports whether this browser began the sign-in, here and lately.
+func (s signIn) trusted() bool { return s.cookie != "" && s.opened && s.fresh }
+
+// release takes away the cookie of a sign-in, which is good for one use whatever comes of it.
+func (f *Flow) release(w http.ResponseWriter, s signIn) {
+	if s.cookie != "" {
+		f.expireState(w, s.cookie)
+	}
 }

@@ -18,7 +18,7 @@ const callback = app + "/_auth/callback"
 // has the state can compute it, so it must not be what makes a state genuine.
 func (b *browser) bindState(sealed string) *browser {
 	b.t.Helper()
-	b.plant(callback, "authkit-state-0-planted", fingerprint(sealed))
+	b.plant(app+"/", "__Host-authkit-state-0-planted", fingerprint(sealed))
 	return b
 }
 
@@ -164,7 +164,7 @@ func TestStateLivesTenMinutes(t *testing.T) {
 				return
 			}
 			w.wantRestart(t, a, app+"/page")
-			if a.cookie("authkit-state-") == "" {
+			if a.cookie("__Host-authkit-state-") == "" {
 				t.Error("the stale state's cookie stays")
 			}
 			if end := b.visit(a.location(), paula); end.url != app+"/page" || end.body != "hello paula@example.com" {
@@ -269,5 +269,28 @@ func TestStatesOfOneBrowserAreNotMixed(t *testing.T) {
 	a := b.get(callback + "?" + first.Encode())
 	if a.location() != app+"/second" || a.cookie("wos-session") != "" || w.exchanges() != 1 {
 		t.Errorf("got status %d to %q, exchanges %d", a.status, a.location(), w.exchanges())
+	}
+}
+
+// A sibling host can set a cookie for the parent domain, but none whose name begins
+// with __Host-: a state that came with such a cookie is somebody else's.
+func TestTossedStateCookie(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ownHost())
+	planted := w.browser(t).begin("https://auth.example.com/login?rd=/account", zoe)
+	sealed := parse(t, planted).Query().Get("state")
+	victim := w.browser(t)
+	victim.plant("https://auth.example.com/", "authkit-state-0-tossed", fingerprint(sealed))
+	if a := victim.get(planted); a.cookie("wos-session") != "" || w.exchanges() != 0 || !strings.HasPrefix(a.location(), "https://auth.example.com/login?") {
+		t.Errorf("got status %d to %q, %d exchanges", a.status, a.location(), w.exchanges())
+	}
+}
+
+func TestStateCookieIsShort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	a := w.browser(t).get(login + "?rd=" + url.QueryEscape("/"+strings.Repeat("x", 2000)))
+	if line := a.cookie("__Host-authkit-state-"); line == "" || len(line) >= 200 {
+		t.Errorf("got %d bytes, want fewer than 200: %s", len(line), line)
 	}
 }

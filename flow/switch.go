@@ -61,7 +61,7 @@ func (f *Flow) switchByButton(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		show(w, r, noOrganizationPage())
-	case f.Site.ProtectsOrigin(r.Header.Get("Origin")):
+	case f.fromOwnPage(r):
 		f.switchTo(w, r, m)
 	default:
 		p := f.confirmSwitchPage(m)
@@ -80,7 +80,7 @@ func (f *Flow) switchTo(w http.ResponseWriter, r *http.Request, m switchRequest)
 		f.notSwitched(w, r, m, err)
 		return
 	}
-	f.Log.Info().Str("event", "switch").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).
+	f.log(r).Info().Str("event", "switch").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).
 		Str("organization", id.OrganizationID).Msg("switched to another organization")
 	f.redirectToReturnURL(w, r, m.returnURL)
 }
@@ -91,13 +91,13 @@ func (f *Flow) notSwitched(w http.ResponseWriter, r *http.Request, m switchReque
 	var step *session.StepRequired
 	switch {
 	case noMember(err):
-		f.Log.Info().Str("event", "switch").Err(err).Msg("the user can't switch to the organization")
+		f.log(r).Info().Str("event", "switch").Err(err).Msg("the user can't switch to the organization")
 		show(w, r, f.noMemberPage(m))
 	case errors.As(err, &step), noSession(err):
-		f.Log.Info().Str("event", "switch").Err(err).Msg("the switch needs a sign-in")
-		redirect(w, f.switchURL(site.Login, m))
+		f.log(r).Info().Str("event", "switch").Err(err).Msg("the switch needs a sign-in")
+		f.lead(w, r, f.switchURL(site.Login, m), "One more step")
 	default:
-		f.Log.Error().Str("event", "switch").Err(err).Msg("the switch failed")
+		f.log(r).Error().Str("event", "switch").Err(err).Msg("the switch failed")
 		if errors.Is(err, session.ErrUnavailable) {
 			w.Header().Set("Retry-After", retryAfter(err))
 		}

@@ -43,6 +43,7 @@ type settings struct {
 	redirectURI   string // empty: https://app.example.com/_auth/callback
 	cookieDomain  string
 	defaultReturn string
+	logoutReturn  string   // LOGOUT_RETURN_URL; empty: signedOut
 	passwords     []string // empty: password
 	issuers       []string // WORKOS_ISSUER
 	users         []emulator.User
@@ -84,6 +85,9 @@ func newWorld(t testing.TB, s settings) *world {
 	if s.passwords == nil {
 		s.passwords = []string{password}
 	}
+	if s.logoutReturn == "" {
+		s.logoutReturn = signedOut
+	}
 	w := &world{
 		clock: &clock{now: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)},
 		log:   new(logBuffer), secrets: new(logBuffer),
@@ -114,7 +118,7 @@ func (w *world) startAuthKit(t testing.TB, s settings) {
 	organizations[1].Requires = s.requires
 	w.authkit, err = emulator.New(emulator.Config{
 		BaseURL: w.hosted, ClientID: "client_01", APIKey: "sk_test_1",
-		RedirectURIs: []string{s.redirectURI}, LogoutReturnURLs: []string{"https://www.example.com/", signedOut},
+		RedirectURIs: []string{s.redirectURI}, LogoutReturnURLs: []string{"https://www.example.com/", s.logoutReturn},
 		Users: append(users, s.users...), Organizations: organizations, SigningKey: key, Now: w.clock.Now,
 	})
 	if err != nil {
@@ -159,7 +163,7 @@ func (w *world) startService(t testing.TB, s settings) {
 	}
 	w.Flow, err = New(Config{
 		Site: place, Sessions: sessions, AuthKit: client, Passwords: s.passwords,
-		DefaultReturn: s.defaultReturn, LogoutReturnURL: signedOut, Log: log, Now: w.clock.Now,
+		DefaultReturn: s.defaultReturn, LogoutReturnURL: s.logoutReturn, Log: log, Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ type Page struct {
 	Details []string // causes and hints, may be empty
 	Links   []Link   // ways on, the best one first
 	Buttons []Button // forms to send, may be empty
+	Next    *Next    // where the browser goes on by itself; nil: it stays
 
 	// For the problem+json form.
 	Reason   string // short code, as in X-Auth-Reason
@@ -28,6 +29,9 @@ type Page struct {
 
 // Link is a way on.
 type Link struct{ Text, URL string }
+
+// Next is where the browser goes on by itself, and a link in case it doesn't.
+type Next struct{ URL string }
 
 // Button is a form with hidden fields that is sent by POST.
 type Button struct {
@@ -73,6 +77,9 @@ func (p Page) HTML(w http.ResponseWriter) {
 	h := w.Header()
 	Secure(h)
 	h.Set("Content-Security-Policy", policy)
+	if p.Next != nil { // a form's POST ends with the page, so that no form-action policy concerns this
+		h.Set("Refresh", "0;url="+p.Next.URL)
+	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(p.Status)

@@ -95,3 +95,15 @@ func TestJSON(t *testing.T) {
 		t.Errorf("got content type %q, want application/problem+json", ct)
 	}
 }
+
+func TestNextMovesOn(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	Page{Status: 200, Title: "One more step", Next: &Next{URL: "https://auth.example.com/login?rd=%2Fx&y=z;b"}}.HTML(w)
+	if got, want := w.Header().Get("Refresh"), "0;url=https://auth.example.com/login?rd=%2Fx&y=z;b"; got != want {
+		t.Errorf("got Refresh %q, want %q", got, want)
+	}
+	if want := `<a href="https://auth.example.com/login?rd=%2Fx&amp;y=z;b">Continue</a>`; !strings.Contains(w.Body.String(), want) {
+		t.Errorf("body lacks %q: %s", want, w.Body)
+	}
+}

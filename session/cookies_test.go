@@ -121,6 +121,7 @@ func TestStrayLines(t *testing.T) {
 		{"two users'", []string{ours, somebodyElse}, []string{"wos-session" + expired}},
 		{"another application's alone", []string{foreign}, nil},
 		{"one beside another application's", []string{foreign, ours}, nil},
+		{"one beside a short one of another application's", []string{"left by an application", ours}, nil},
 		{"two beside another application's", []string{foreign, ours, somebodyElse}, []string{"wos-session" + expired}},
 	}
 	for _, tt := range tests {

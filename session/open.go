@@ -145,7 +145,7 @@ func (m *Manager) StrayLines(request http.Header, host string) []string {
 			opening++
 		}
 	}
-	if opening == 0 || opening == 1 && len(values) > 1 {
+	if opening == 0 || opening == 1 && m.Cookie.Count(request) > 1 {
 		return nil
 	}
 	return m.Cookie.ExpireLines(request, host)

@@ -1,10 +1,11 @@
 // Package webhook takes WorkOS's webhooks and has the sessions that they concern
 // ended or refreshed.
 //
-//	POST -> body, 256 KB at most ---------- more: 413
-//	     -> WorkOS-Signature parsed ------- not readable: 400
-//	     -> HMAC over the raw body -------- no fit: 401
+//	POST -> WorkOS-Signature parsed ------- not readable: 400
 //	     -> signed within 3 minutes ------- older or later: 401
+//	     -> one of 32 turns, within 3 s --- none: 503, WorkOS delivers again
+//	     -> body, 64 KB at most, in 3 s --- more: 413
+//	     -> HMAC over the raw body -------- no fit: 401
 //	     -> event parsed ------------------ not readable, or no id: 400
 //	     -> what it ends or changes ------- nothing: 200
 //	     -> Revoker ----------------------- error: 503, WorkOS delivers again

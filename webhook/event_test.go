@@ -122,7 +122,7 @@ func TestUnreadableEvents(t *testing.T) {
 		`{"data":{"id":"user_1"}}`,
 		`{"event":"user.deleted","data":{"id":"user_1"}} {}`,
 		`{"event":"user.deleted","data":{"id":"user_1"}`,
-		`[]`, `null`, `"user.deleted"`, strings.Repeat("[", 100_000),
+		`[]`, `null`, `"user.deleted"`, strings.Repeat("[", 60_000),
 	} {
 		w := newWorld(noon)
 		if got := w.deliver(t, body); got != 400 || len(w.revoked) > 0 {

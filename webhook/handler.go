@@ -6,20 +6,28 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
-const maxBody = 256 << 10
+const (
+	maxBody   = 64 << 10
+	maxBodies = 32              // bodies that are read at a time
+	maxWait   = 3 * time.Second // for one's turn
+	bodyTime  = 3 * time.Second // for a body to arrive
+)
 
 // Their texts say what to check.
 var (
 	errMalformed    = errors.New("webhook: malformed")
-	errTooLarge     = errors.New("webhook: more than 256 KB")
+	errTooLarge     = errors.New("webhook: more than 64 KB")
+	errBusy         = errors.New("webhook: too many at once")
 	errBadSignature = errors.New("webhook: no signature fits: check that WORKOS_WEBHOOK_SECRET is the signing secret of this endpoint, and that no proxy changes the body")
 	errTooOld       = errors.New("webhook: signed more than 3 minutes before or after now: check the clock of this machine")
 )
@@ -39,8 +47,11 @@ type Handler struct {
 
 	// Observe is called once per delivery: with the event's name, or "other" where
 	// it concerns no session or isn't known to be WorkOS's, and with ok, ignored,
-	// bad_signature, too_old (or too far ahead), malformed, too_large or failed. May be nil.
+	// bad_signature, too_old (or too far ahead), malformed, too_large, busy or failed. May be nil.
 	Observe func(event, result string)
+
+	once  sync.Once
+	slots *semaphore.Weighted // see bodies
 }
 
 // ServeHTTP takes one delivery.
@@ -60,27 +71,56 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // process does as a delivery asks. The part of its event that is known comes with the
-// error too.
+// error too. Anybody can send something here, so the body is read last, and not many
+// at a time.
 func (h *Handler) process(w http.ResponseWriter, r *http.Request) (event, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return event{}, errTooLarge
-	}
-	if err != nil {
-		return event{}, fmt.Errorf("%w: the body ended early", errMalformed)
-	}
-	s, err := parseSignature(strings.Join(r.Header.Values("WorkOS-Signature"), ","))
+	signatures, err := readSignatures(r.Header.Values("WorkOS-Signature"))
 	if err != nil {
 		return event{}, err
 	}
-	if err := s.check(h.Secret, body, h.now()); err != nil {
+	fresh := slices.DeleteFunc(slices.Clone(signatures), func(s signature) bool { return s.checkTime(h.now()) != nil })
+	if len(fresh) == 0 {
+		return event{}, signatures[0].checkTime(h.now())
+	}
+	body, err := h.read(w, r)
+	if err != nil {
 		return event{}, err
 	}
-	e, err := parse(body, s.at)
+	i := slices.IndexFunc(fresh, func(s signature) bool { return s.signs(h.Secret, body) })
+	if i < 0 {
+		return event{}, errBadSignature
+	}
+	e, err := parse(body, fresh[i].at)
 	if err != nil || !e.relevant {
 		return e, err
 	}
 	return e, h.Sessions.Revoke(r.Context(), e.revocation)
+}
+
+// read reads the body, when it is its turn.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	turn, cancel := context.WithTimeout(r.Context(), maxWait)
+	defer cancel()
+	if h.bodies().Acquire(turn, 1) != nil {
+		return nil, errBusy
+	}
+	defer h.bodies().Release(1)
+	// The server's own limit began with the request. Not every ResponseWriter of a test has one.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, errTooLarge
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: the body ended early", errMalformed)
+	}
+	return body, nil
+}
+
+// bodies bounds how many bodies are read at a time.
+func (h *Handler) bodies() *semaphore.Weighted {
+	h.once.Do(func() { h.slots = semaphore.NewWeighted(maxBodies) })
+	return h.slots
 }
 
 func (h *Handler) now() time.Time {
@@ -95,6 +135,8 @@ func outcome(e event, err error) (result string, status int) {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return "too_large", http.StatusRequestEntityTooLarge
+	case errors.Is(err, errBusy):
+		return "busy", http.StatusServiceUnavailable
 	case errors.Is(err, errMalformed):
 		return "malformed", http.StatusBadRequest
 	case errors.Is(err, errBadSignature):

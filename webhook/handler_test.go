@@ -1,14 +1,18 @@
 package webhook
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
@@ -31,9 +35,9 @@ func TestDeliveries(t *testing.T) {
 			Subject: "user_01ALICE", SessionID: "session_01M8415N3KGHFS0E5RKS5WE0M7",
 			At: time.Date(2026, 11, 23, 11, 3, 1, 550_000_000, time.UTC),
 		}}, "session.revoked ok"},
-		{"0.14.0: user.updated, t in seconds", all[2], time.Unix(1795431812, 0), 401, nil, "other bad_signature"},
-		{"0.14.0: session.created, t in seconds", all[3], time.Unix(1795431812, 0), 401, nil, "other bad_signature"},
-		{"0.14.0: session.revoked, t in seconds", all[4], time.Unix(1795431812, 0), 401, nil, "other bad_signature"},
+		{"0.14.0: user.updated, t in seconds", all[2], time.Unix(1795431812, 0), 401, nil, "other too_old"},
+		{"0.14.0: session.created, t in seconds", all[3], time.Unix(1795431812, 0), 401, nil, "other too_old"},
+		{"0.14.0: session.revoked, t in seconds", all[4], time.Unix(1795431812, 0), 401, nil, "other too_old"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +201,7 @@ func (c *counter) Read(p []byte) (int, error) {
 
 func TestHugeBody(t *testing.T) {
 	t.Parallel()
-	const limit = 262144
+	const limit = 65536
 	body := &counter{}
 	w := newWorld(noon)
 	if got := w.post(t, signed(noon, ""), io.LimitReader(body, 10<<20)).Code; got != 413 {
@@ -212,10 +216,10 @@ func TestHugeBody(t *testing.T) {
 
 	w = newWorld(noon)
 	if got := w.deliver(t, `{"event":"other"}`+strings.Repeat(" ", limit-17)); got != 200 {
-		t.Errorf("256 KB: got %d, want 200", got)
+		t.Errorf("64 KB: got %d, want 200", got)
 	}
 	if got := w.deliver(t, `{"event":"other"}`+strings.Repeat(" ", limit-16)); got != 413 {
-		t.Errorf("256 KB and a byte: got %d, want 413", got)
+		t.Errorf("64 KB and a byte: got %d, want 413", got)
 	}
 }
 
@@ -228,5 +232,83 @@ func TestBodyCutShort(t *testing.T) {
 	w := newWorld(noon)
 	if got := w.post(t, signed(noon, ""), cut{}).Code; got != 400 {
 		t.Errorf("got %d, want 400", got)
+	}
+}
+
+// Attack 10: nothing is read for a request that can't be WorkOS's.
+func TestBodyIsReadLast(t *testing.T) {
+	t.Parallel()
+	for name, header := range map[string]string{
+		"no signature": "", "malformed": "t=1", "too old": signed(noon.Add(-181*time.Second), ""), "too far ahead": signed(noon.Add(181*time.Second), ""),
+	} {
+		body := &counter{}
+		w := newWorld(noon)
+		if got := w.post(t, header, body).Code; got != 400 && got != 401 || body.read != 0 {
+			t.Errorf("%s: got %d after %d bytes of the body, want none", name, got, body.read)
+		}
+	}
+}
+
+// slow is a body that doesn't come to its end before it is told to.
+type slow struct {
+	begun chan<- struct{}
+	end   <-chan struct{}
+}
+
+func (s slow) Read([]byte) (int, error) {
+	s.begun <- struct{}{}
+	<-s.end
+	return 0, io.EOF
+}
+
+func TestBodiesAreReadFewAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(noon)
+		w.Observe = nil
+		begun, end := make(chan struct{}, 100), make(chan struct{})
+		var all sync.WaitGroup
+		for range 32 {
+			all.Go(func() { w.post(t, signed(noon, ""), slow{begun, end}) })
+		}
+		synctest.Wait()
+		if len(begun) != 32 {
+			t.Fatalf("got %d bodies being read, want 32", len(begun))
+		}
+		const body = `{"event":"user.deleted","data":{"id":"user_1"}}`
+		from := time.Now()
+		if got := w.deliver(t, body); got != 503 || time.Since(from) != 3*time.Second || len(w.revoked) != 0 {
+			t.Errorf("got %d after %v, revoked %v, want 503 after 3 s", got, time.Since(from), w.revoked)
+		}
+		close(end)
+		all.Wait()
+		if got := w.deliver(t, body); got != 200 || len(w.revoked) != 1 {
+			t.Errorf("afterwards: got %d, revoked %v", got, w.revoked)
+		}
+	})
+}
+
+// A body that doesn't arrive is given up, over a real connection, before the server's
+// own limit.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(noon)
+	server := httptest.NewServer(w)
+	defer server.Close()
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST /webhooks HTTP/1.1\r\nHost: a\r\nWorkOS-Signature: %s\r\nContent-Length: 100\r\n\r\n{", signed(noon, ""))
+	if err := c.SetReadDeadline(time.Now().Add(9 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != 400 {
+		t.Errorf("got %d, want 400", response.StatusCode)
 	}
 }

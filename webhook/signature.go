@@ -13,7 +13,8 @@ import (
 
 const (
 	tolerance    = 180 * time.Second // as WorkOS's SDKs have it, but in both directions
-	maxSignature = 1024              // bytes of the header; WorkOS sends 85
+	maxSignature = 1024              // bytes of a line; WorkOS sends 85
+	maxLines     = 4
 )
 
 // Secret is the signing secret of a webhook endpoint. It prints as [redacted],
@@ -31,6 +32,25 @@ type signature struct {
 	t  string // as it stands in the header: the HMAC covers it
 	at time.Time
 	v1 [][]byte
+}
+
+// readSignatures reads a request's WorkOS-Signature lines: each may be whole, as where
+// a proxy repeats it, or they are one that a proxy split at its comma.
+func readSignatures(lines []string) ([]signature, error) {
+	if len(lines) > maxLines {
+		return nil, fmt.Errorf("%w: more than %d WorkOS-Signature lines", errMalformed, maxLines)
+	}
+	var whole []signature
+	for _, line := range lines {
+		if s, err := parseSignature(line); err == nil {
+			whole = append(whole, s)
+		}
+	}
+	if len(whole) > 0 {
+		return whole, nil
+	}
+	s, err := parseSignature(strings.Join(lines, ","))
+	return []signature{s}, err
 }
 
 // parseSignature takes the parts in any order, with or without spaces, and several
@@ -62,9 +82,17 @@ func parseSignature(header string) (signature, error) {
 	return s, nil
 }
 
-// check says whether the body was signed with the secret, and lately. Without a
-// secret nothing was: anybody can sign with an empty key.
-func (s signature) check(secret Secret, body []byte, now time.Time) error {
+// checkTime reports that a signature wasn't made lately.
+func (s signature) checkTime(now time.Time) error {
+	if age := now.Sub(s.at); age > tolerance || age < -tolerance {
+		return fmt.Errorf("%w: signed at %s, it is %s here", errTooOld, s.at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// signs reports whether the signature is the body's. Without a secret it is none's:
+// anybody can sign with an empty key.
+func (s signature) signs(secret Secret, body []byte) bool {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(s.t + "."))
 	mac.Write(body)
@@ -73,11 +101,5 @@ func (s signature) check(secret Secret, body []byte, now time.Time) error {
 	for _, v1 := range s.v1 {
 		fits = hmac.Equal(v1, sum) || fits
 	}
-	if !fits || secret == "" {
-		return errBadSignature
-	}
-	if age := now.Sub(s.at); age > tolerance || age < -tolerance {
-		return fmt.Errorf("%w: signed at %s, it is %s here", errTooOld, s.at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-	}
-	return nil
+	return fits && secret != ""
 }

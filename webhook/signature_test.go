@@ -72,6 +72,43 @@ func TestHeaderSplit(t *testing.T) {
 	}
 }
 
+// F16: a proxy repeats the header, or adds one of another secret's; each line is
+// whole, and one that fits is enough.
+func TestHeaderLines(t *testing.T) {
+	t.Parallel()
+	const (
+		good  = "t=1795431781550, v1=" + revokedMAC
+		other = "t=1795431781551, v1=4d057e0223c431d19ff9d85f39901f4572d9facb071e599f6faa8ef9e90aeab6"
+		old   = "t=1795431000000, v1=" + revokedMAC
+	)
+	for _, test := range []struct {
+		name   string
+		lines  []string
+		status int
+	}{
+		{"twice the same", []string{good, good}, 200},
+		{"another secret's first", []string{other, good}, 200},
+		{"another secret's last", []string{good, other}, 200},
+		{"an old one first", []string{old, good}, 200},
+		{"one that is none", []string{"x", good}, 200},
+		{"neither fits", []string{other, other}, 401},
+		{"one's time with the other's signature", []string{"t=1795431781550, v1=00", "t=1795431781551, v1=" + revokedMAC}, 401},
+		{"both old", []string{old, old}, 401},
+		{"four", []string{other, other, other, good}, 200},
+		{"five", []string{good, good, good, good, good}, 400},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w, answer := newWorld(time.UnixMilli(1795431781550)), httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks", strings.NewReader(vectors(t)[1].Body))
+			r.Header["Workos-Signature"] = test.lines
+			if w.ServeHTTP(answer, r); answer.Code != test.status || (answer.Code == 200) != (len(w.revoked) == 1) {
+				t.Errorf("got %d, revoked %v, want %d", answer.Code, w.revoked, test.status)
+			}
+		})
+	}
+}
+
 // Well signed with the farthest times that the header can hold.
 func TestFarTimes(t *testing.T) {
 	t.Parallel()

@@ -52,6 +52,18 @@ func (c Config) Read(request http.Header) (values []string, present bool) {
 	return values, present
 }
 
+// Count is how many session cookies the request carries, whatever is in them: the
+// different values under the name itself.
+func (c Config) Count(request http.Header) int {
+	var values []string
+	for index, value := range c.own(request) {
+		if index == 0 {
+			values = appendNew(values, value)
+		}
+	}
+	return len(values)
+}
+
 // Present reports whether the request carries a cookie of the session's, of whatever use.
 func (c Config) Present(request http.Header) bool {
 	for range c.own(request) {

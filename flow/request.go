@@ -1,0 +1,95 @@
+package flow
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+)
+
+// get routes GET and HEAD of a path. HEAD is answered as GET, without effects: the
+// handlers act on nothing then, and its answer sets no cookie.
+func (f *Flow) get(r chi.Router, path string, h http.HandlerFunc) {
+	r.Get(path, identified(h))
+	r.Head(path, identified(func(w http.ResponseWriter, r *http.Request) { h(withoutCookies{w}, r) }))
+}
+
+func (f *Flow) post(r chi.Router, path string, h http.HandlerFunc) { r.Post(path, identified(h)) }
+
+// withoutCookies drops the Set-Cookie lines of an answer.
+type withoutCookies struct{ http.ResponseWriter }
+
+func (w withoutCookies) WriteHeader(status int) {
+	w.Header().Del("Set-Cookie")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// isHead reports whether the request must have no effect.
+func isHead(r *http.Request) bool { return r.Method == http.MethodHead }
+
+type requestIDKey struct{}
+
+// identified gives a request its id, which its answer, its page and its log lines have.
+func identified(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id := rand.Text()
+		w.Header().Set("X-Request-Id", id)
+		h(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	}
+}
+
+func requestID(r *http.Request) string {
+	id, _ := r.Context().Value(requestIDKey{}).(string)
+	return id
+}
+
+// log is the logger of a request. Its lines have the request's id, and the gateway's
+// where it sends one.
+func (f *Flow) log(r *http.Request) *zerolog.Logger {
+	lines := f.Log.With().Str("request_id", requestID(r))
+	if id := r.Header.Get("X-Request-Id"); id != "" {
+		lines = lines.Str("gateway_request_id", id[:min(len(id), 128)])
+	}
+	log := lines.Logger()
+	return &log
+}
+
+// isPrefetch reports whether the browser asks before the user does. No endpoint acts then.
+func isPrefetch(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
+}
+
+// deliberate reports whether the user came here by a link on the site or by typing
+// the address. A GET that changes the session acts on nothing else, such as another
+// site's image or link.
+func deliberate(r *http.Request) bool {
+	from := r.Header.Get("Sec-Fetch-Site")
+	own := from == "none" || from == "same-origin" || from == "same-site"
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && own && !isPrefetch(r)
+}
+
+// fromOwnPage reports whether a form was sent by a page of this site: its Origin is
+// protected. A page with Referrer-Policy: no-referrer (Helmet's default) sends the
+// Origin null, and some clients none; then Sec-Fetch-Site decides, which no page can
+// set.
+func (f *Flow) fromOwnPage(r *http.Request) bool {
+	origins, from := r.Header.Values("Origin"), r.Header.Values("Sec-Fetch-Site")
+	switch {
+	case len(origins) > 1 || len(from) > 1:
+		return false
+	case len(origins) == 1 && origins[0] != "" && origins[0] != "null":
+		return f.Site.ProtectsOrigin(origins[0])
+	case len(from) == 0:
+		return false
+	}
+	return from[0] == "same-origin" || from[0] == "same-site" && f.Sessions.Cookie.Domain != ""
+}
+
+// wantsJSON reports whether the client asks for JSON and not for a page.
+func wantsJSON(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
+}
