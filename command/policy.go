@@ -116,7 +116,10 @@ func testPolicy(args []string, environ map[string]string, stdout, stderr io.Writ
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "%d rules, %d tests: ok\n", len(f.Current().Rules()), f.Tests())
+	for _, warning := range f.Document().Warnings {
+		fmt.Fprintf(stdout, "line %d: warning: %s\n", warning.Line, warning.Text)
+	}
+	_, err = fmt.Fprintf(stdout, "%d rules, %d tests: ok\n", len(f.Current().Rules()), f.Document().Tests)
 	return err
 }
 
@@ -129,7 +132,11 @@ func parseFlags(flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: unknown argument %q: try -h", flags.Name(), flags.Arg(0))
+		hint := "try -h"
+		if _, err := os.Stat(flags.Arg(0)); err == nil {
+			hint = "write -policy " + flags.Arg(0)
+		}
+		return fmt.Errorf("%s: unknown argument %q: %s", flags.Name(), flags.Arg(0), hint)
 	}
 	return nil
 }

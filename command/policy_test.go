@@ -145,6 +145,19 @@ func TestPolicyTest(t *testing.T) {
 	}
 }
 
+func TestPolicyTestWarns(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, []byte("rules:\n  - {name: a, require: {organizations: [Acme]}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, err := runs(t, nil, "policy", "test", "--policy", file)
+	want := "line 2: warning: rule \"a\": require: organizations: \"Acme\" is no id of WorkOS, which begins with org_: nobody has it\n1 rules, 0 tests: ok\n"
+	if err != nil || stdout != want {
+		t.Errorf("got %q, %v, want %q", stdout, err, want)
+	}
+}
+
 func TestPolicySchema(t *testing.T) {
 	t.Parallel()
 	stdout, _, err := runs(t, nil, "policy", "schema")
@@ -177,6 +190,7 @@ func TestPolicyArguments(t *testing.T) {
 		{"an unknown command", `policy: unknown command "lint"`, []string{"lint"}},
 		{"an argument for schema", `policy schema: unknown argument "x"`, []string{"schema", "x"}},
 		{"an argument for test", `policy test: unknown argument "x"`, []string{"test", "--policy", policy, "x"}},
+		{"a file for test", "write -policy " + policy, []string{"test", policy}},
 		{"an argument for check", `policy check: unknown argument "x"`, append(check[:len(check):len(check)], "x")},
 		{"an unknown flag", "not defined: -url", []string{"check", "--url", "https://a.example.com/"}},
 		{"no policy", "Set -policy or POLICY_FILE", []string{"test"}},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,6 +116,9 @@ func (p *Policy) Answer(r Request, by Caller, now time.Time) Explanation {
 	switch {
 	case m.Rule.Access == Nobody:
 		e.Answer, e.Requirement, e.Why = Denied, string(Nobody), "the rule lets nobody in"
+		if m.Rule == p.fallback {
+			e.Why = "no rule matches, and the default lets nobody in"
+		}
 	case m.Preflight:
 		e.Answer, e.Preflight, e.Why = Allowed, true, "the rule lets CORS preflights through"
 	case m.Rule.Access == Public:
@@ -149,8 +153,33 @@ func (e *Explanation) judge(by Caller, now time.Time) {
 		e.Answer, e.Why = Allowed, "the requirements are met"
 		return
 	}
-	e.Answer, e.Requirement, e.Why = Denied, unmet.Requirement, "not met: "+unmet.Requirement
+	e.Answer, e.Requirement, e.Why = Denied, unmet.Requirement, "not met: "+e.Rule.Require.describe(unmet, by.Identity, now)
 	if unmet.Requirement == MaxAuthAge && by.Credential != APIKey { // a key has no sign-in
 		e.Answer = StepUp
 	}
+}
+
+// describe says in words what a requirement asks for, and what is there.
+func (r *Requirements) describe(unmet *Unmet, id *identity.Identity, now time.Time) string {
+	switch unmet.Requirement {
+	case Impersonation:
+		return fmt.Sprintf("%s: %s is there as the user", unmet.Requirement, id.Impersonator)
+	case MaxAuthAge:
+		there := "nobody knows when the sign-in was"
+		if !id.AuthTime.IsZero() {
+			there = fmt.Sprintf("it was %s ago", now.Sub(id.AuthTime).Round(time.Second))
+		}
+		return fmt.Sprintf("%s: the sign-in may be %s ago, and %s", unmet.Requirement, unmet.MaxAuthAge, there)
+	}
+	var asked []string
+	for _, l := range r.Lists {
+		if l.Name == unmet.Requirement && len(l.Any) > 0 {
+			asked = append(asked, "any of "+some(l.Any))
+		}
+		if l.Name == unmet.Requirement && len(l.All) > 0 {
+			asked = append(asked, "all of "+some(l.All))
+		}
+	}
+	there := some(slices.DeleteFunc(slices.Clone(claims(id, unmet.Requirement)), func(value string) bool { return value == "" }))
+	return fmt.Sprintf("%s: asked for %s; there is %s", unmet.Requirement, strings.Join(asked, " and "), cmp.Or(there, "none"))
 }

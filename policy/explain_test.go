@@ -146,3 +146,29 @@ func TestExplainEverybody(t *testing.T) {
 		t.Errorf("got %+v, want sign_in by the default, the only step", e)
 	}
 }
+
+// Denied says what was asked for, and what was there.
+func TestExplainWhy(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		require string
+		id      identity.Identity
+		want    string
+	}{
+		{"{roles: [owner, admin]}", identity.Identity{Role: "member"}, "not met: roles: asked for any of admin, owner; there is member"},
+		{"{organizations: [org_1]}", identity.Identity{}, "not met: organizations: asked for any of org_1; there is none"},
+		{"{permissions: {any: [a], all: [b, c]}}", identity.Identity{Permissions: []string{"a", "b"}},
+			"not met: permissions: asked for any of a and all of b, c; there is a, b"},
+		{"{email_domains: [acme.example]}", identity.Identity{Email: "x@acme.example"},
+			"not met: email_domains: asked for any of acme.example; there is none"},
+		{"{impersonation: deny}", identity.Identity{Impersonator: "sue@example.com"}, "not met: impersonation: sue@example.com is there as the user"},
+		{"{max_auth_age: 15m}", identity.Identity{AuthTime: now.Add(-20 * time.Minute)},
+			"not met: max_auth_age: the sign-in may be 15m0s ago, and it was 20m0s ago"},
+	} {
+		p := parsed(t, "rules: [{name: a, require: "+tt.require+"}]")
+		if got := p.Explain(Request{Method: "GET", Host: "a.com", Path: "/"}, Caller{Cookie, &tt.id}, now).Why; got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}

@@ -18,6 +18,7 @@ const maxValues = 250_000
 // come out at once. "where" names the place for people, such as `rule "admin": hosts`.
 type decoder struct {
 	problems Problems
+	warnings Problems
 	values   int // strings read so far
 }
 

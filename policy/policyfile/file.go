@@ -62,6 +62,7 @@ func (f *File) Load() error {
 	f.sum = sha256.Sum256(text)
 	f.observe()
 	f.Log.Info().Str("event", "policy").Str("file", f.Path).Int("rules", len(d.Policy.Rules())).Msg("policy loaded")
+	f.logWarnings(d)
 	return nil
 }
 
@@ -73,8 +74,8 @@ func (f *File) Current() *policy.Policy {
 	return nil
 }
 
-// Tests is how many tests of its own the policy in force has passed.
-func (f *File) Tests() int { return f.current.Load().Tests }
+// Document is the file of the policy in force.
+func (f *File) Document() *Document { return f.current.Load() }
 
 // Err says why the file is not the policy in force. nil: it is.
 func (f *File) Err() error {
@@ -151,6 +152,7 @@ func (f *File) reload(before fileState, asked bool) bool {
 	f.bad.Store(nil)
 	f.reloads.WithLabelValues(resultOK).Inc()
 	f.Log.Info().Str("event", "policy").Str("file", f.Path).Int("rules", len(d.Policy.Rules())).Msg("policy reloaded")
+	f.logWarnings(d)
 	return true
 }
 

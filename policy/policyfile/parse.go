@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -22,8 +23,9 @@ type Options struct {
 
 // Document is a policy file whose own tests the policy passes.
 type Document struct {
-	Policy *policy.Policy
-	Tests  int // how many there are
+	Policy   *policy.Policy
+	Tests    int      // how many there are
+	Warnings Problems // that something is probably a mistake
 }
 
 // Parse reads a policy file. The error is Problems: all of them, each with its line.
@@ -45,7 +47,7 @@ func Parse(file []byte, o Options) (*Document, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	return &Document{Policy: p, Tests: tests}, nil
+	return &Document{Policy: p, Tests: tests, Warnings: d.warnings.inOrder()}, nil
 }
 
 // policy makes the policy. It is nil after a problem.
@@ -87,7 +89,12 @@ func (d *decoder) document(file []byte) *yaml.Node {
 	var broken *yaml.LoadError
 	switch {
 	case errors.As(err, &broken):
-		d.report(max(broken.Mark.Line, 1), "this is not YAML: %s", broken.Message)
+		line := max(broken.Mark.Line, 1)
+		if star := unquotedStar(file, line); star != "" {
+			d.report(line, "this is not YAML: a value that begins with * stands in quotes: write %q", star)
+			break
+		}
+		d.report(line, "this is not YAML: %s", broken.Message)
 	case err != nil:
 		d.report(1, "this is not YAML")
 	case len(documents) == 0:
@@ -98,6 +105,21 @@ func (d *decoder) document(file []byte) *yaml.Node {
 		return follow(documents[0].Content[0])
 	}
 	return nil
+}
+
+// unquotedStar returns the glob or host of a line that YAML takes for an alias. "": none.
+func unquotedStar(file []byte, line int) string {
+	lines := strings.SplitN(string(file), "\n", line+1)
+	if len(lines) < line {
+		return ""
+	}
+	// *, ** and *.example.com where a value begins; *name is an alias.
+	unquoted := regexp.MustCompile(`(?:^|[\[,:-])\s*(\*(?:[*./][^\s,\]}]*)?)\s*(?:[,\]}#]|$)`)
+	found := unquoted.FindStringSubmatch(lines[line-1])
+	if found == nil {
+		return ""
+	}
+	return found[1]
 }
 
 // unreadable returns the line of the first byte that isn't text, 0 without one.

@@ -65,6 +65,12 @@ func TestParseRefuses(t *testing.T) {
 		{"no YAML", "rules: [\n", "line 2: this is not YAML: did not find expected node content"},
 		{"tab", "default: deny\nrules:\n\t- name: a", "line 3: this is not YAML: found character that cannot start any token"},
 		{"unknown anchor", "default: *what", "line 1: this is not YAML: unknown anchor 'what' referenced"},
+		{"host with a star without quotes", "rules:\n  - name: a\n    hosts: [*.example.com]",
+			`line 3: this is not YAML: a value that begins with * stands in quotes: write "*.example.com"`},
+		{"the same in a block", "rules:\n  - name: a\n    hosts:\n      - *.example.com",
+			`line 4: this is not YAML: a value that begins with * stands in quotes: write "*.example.com"`},
+		{"star alone without quotes", "rules:\n  - name: a\n    paths: [*]",
+			`line 3: this is not YAML: a value that begins with * stands in quotes: write "*"`},
 		{"invalid UTF-8", "default: deny\nrules: \xff", "line 2: the policy must be UTF-8 text without control characters"},
 		{"control character", "default: deny\nrules:\n  - name: \x01", "line 3: the policy must be UTF-8 text without control characters"},
 		{"UTF-16", "\xff\xfed\x00", "line 1: the policy must be UTF-8 text without control characters"},
@@ -310,5 +316,25 @@ func TestProblemsShowAtMost50(t *testing.T) {
 	lines := strings.Split(fmt.Sprint(err), "\n")
 	if len(lines) != 51 || lines[0] != "line 2: rule 1 has no name: write one" || lines[50] != "and more" {
 		t.Errorf("got %d lines, the last %q, want 50 and more", len(lines), lines[len(lines)-1])
+	}
+}
+
+// A name where WorkOS has ids is probably a mistake: nobody has it.
+func TestParseWarns(t *testing.T) {
+	t.Parallel()
+	d, err := Parse([]byte(`rules:
+  - name: a
+    require:
+      organizations: [org_1, Acme]
+      users: {all: [zoe@acme.example]}
+      roles: [admin]
+`), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `line 4: rule "a": require: organizations: "Acme" is no id of WorkOS, which begins with org_: nobody has it
+line 5: rule "a": require: users: "zoe@acme.example" is no id of WorkOS, which begins with user_: nobody has it`
+	if got := d.Warnings.Error(); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

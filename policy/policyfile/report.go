@@ -20,6 +20,14 @@ func (f *File) logProblems() {
 		Msg("the policy file can't be used: the policy before it stays in force")
 }
 
+// logWarnings logs what is probably a mistake, each with its line.
+func (f *File) logWarnings(d *Document) {
+	if len(d.Warnings) > 0 {
+		f.Log.Warn().Str("event", "policy").Str("file", f.Path).Strs("problems", strings.Split(d.Warnings.Error(), "\n")).
+			Msg("the policy file has what is probably a mistake")
+	}
+}
+
 // observe registers the metrics, where there are Metrics.
 func (f *File) observe() {
 	const namespace = "authkit_forward_auth"

@@ -1,6 +1,8 @@
 package policyfile
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -148,6 +150,7 @@ func (r *ruleReader) requirements(n *yaml.Node, where string) policy.Requirement
 		r.requirement(keys, name, func(n *yaml.Node, where string) {
 			if l := r.listRequirement(n, name, where); len(l.Any)+len(l.All) > 0 {
 				required.Lists = append(required.Lists, l)
+				r.warnOfNames(l, where)
 			}
 		})
 	}
@@ -184,4 +187,19 @@ func (r *ruleReader) listRequirement(n *yaml.Node, name, where string) policy.Li
 		l.All = r.values(n, field+": all", where+": all")
 	}
 	return l
+}
+
+// warnOfNames warns of a name where WorkOS has ids: nobody has it.
+func (r *ruleReader) warnOfNames(l policy.ListRequirement, where string) {
+	prefix := map[string]string{"users": "user_", policy.Organizations: "org_"}[l.Name]
+	warn := func(field string, values []string) {
+		for i, value := range values {
+			if !strings.HasPrefix(value, prefix) && len(r.warnings) < maxProblems {
+				r.warnings = append(r.warnings, Problem{Line: r.place.items[field][i],
+					Text: fmt.Sprintf("%s: %s is no id of WorkOS, which begins with %s: nobody has it", where, policy.Quote(value), prefix)})
+			}
+		}
+	}
+	warn("require: "+l.Name, l.Any)
+	warn("require: "+l.Name+": all", l.All)
 }
