@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // Page is one message: what happened, and the way on.
@@ -20,6 +21,10 @@ type Page struct {
 	Links   []Link   // ways on, the best one first
 	Buttons []Button // forms to send, may be empty
 	Next    *Next    // where the browser goes on by itself; nil: it stays
+	User    string   // who is signed in, where it matters; may be empty
+
+	// Ancestors are the CSP sources that may have the page in a frame. Empty: nobody may.
+	Ancestors []string
 
 	// For the problem+json form.
 	Reason   string // short code, as in X-Auth-Reason
@@ -28,7 +33,19 @@ type Page struct {
 }
 
 // Link is a way on.
-type Link struct{ Text, URL string }
+type Link struct {
+	Text, URL string
+	Target    Target
+}
+
+// Target is where a link opens. The zero Target: in the page's own place.
+type Target string
+
+// The targets of a link out of a frame, or out of a page that is to stay.
+const (
+	Top    Target = "_top"
+	NewTab Target = "_blank"
+)
 
 // Next is where the browser goes on by itself, and a link in case it doesn't.
 type Next struct{ URL string }
@@ -48,9 +65,9 @@ var style string
 
 var tmpl = template.Must(template.New("page").Parse(source))
 
-// policy allows the page's own style and nothing else. It names no form-action:
-// that would block the redirect from a form's POST to AuthKit.
-var policy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; base-uri 'none'; frame-ancestors 'none'"
+// policy allows the page's own style and nothing else; who may frame it follows. It names
+// no form-action: that would block the redirect from a form's POST to AuthKit.
+var policy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; base-uri 'none'; frame-ancestors "
 
 func styleHash() string {
 	sum := sha256.Sum256([]byte(style))
@@ -76,7 +93,7 @@ func (p Page) HTML(w http.ResponseWriter) {
 	}
 	h := w.Header()
 	Secure(h)
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", policy+p.ancestors())
 	if p.Next != nil { // a form's POST ends with the page, so that no form-action policy concerns this
 		h.Set("Refresh", "0;url="+p.Next.URL)
 	}
@@ -84,6 +101,13 @@ func (p Page) HTML(w http.ResponseWriter) {
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(b.Bytes())
+}
+
+func (p Page) ancestors() string {
+	if len(p.Ancestors) == 0 {
+		return "'none'"
+	}
+	return strings.Join(p.Ancestors, " ")
 }
 
 type view struct {

@@ -15,7 +15,7 @@ func sample() Page {
 		Title:   `No <b>entry</b>`,
 		Text:    `You are "ada"`,
 		Details: []string{`<script>alert(1)</script>`},
-		Links:   []Link{{"Again", "https://app.example.com/_auth/login?rd=%22"}, {"Bad", "javascript:alert(1)"}},
+		Links:   []Link{{Text: "Again", URL: "https://app.example.com/_auth/login?rd=%22"}, {Text: "Bad", URL: "javascript:alert(1)"}},
 		Buttons: []Button{{"Sign out", "/_auth/logout", map[string]string{"org": `"><x`}}},
 		Reason:  "forbidden", LoginURL: "https://app.example.com/_auth/login", ID: "abc",
 	}
@@ -105,5 +105,26 @@ func TestNextMovesOn(t *testing.T) {
 	}
 	if want := `<a href="https://auth.example.com/login?rd=%2Fx&amp;y=z;b">Continue</a>`; !strings.Contains(w.Body.String(), want) {
 		t.Errorf("body lacks %q: %s", want, w.Body)
+	}
+}
+
+// A page that may be framed says by whom, and a link can lead out of the frame.
+func TestFramedPage(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	Page{
+		Status: 401, Title: "Sign in", Ancestors: []string{"'self'", "https://*.example.com:*"}, User: "ada@example.com <admin>",
+		Links: []Link{{Text: "Out", URL: "/a", Target: Top}, {Text: "Beside", URL: "/b", Target: NewTab}, {Text: "Here", URL: "/c"}},
+	}.HTML(w)
+	if got := w.Header().Get("Content-Security-Policy"); !strings.HasSuffix(got, "; frame-ancestors 'self' https://*.example.com:*") {
+		t.Errorf("got policy %q, want the ancestors at its end", got)
+	}
+	for _, want := range []string{
+		`<a href="/a" target="_top">Out</a>`, `<a href="/b" target="_blank">Beside</a>`, `<a href="/c">Here</a>`,
+		"Signed in as <b>ada@example.com &lt;admin&gt;</b>",
+	} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("body lacks %q", want)
+		}
 	}
 }

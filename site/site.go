@@ -114,6 +114,15 @@ func (s *Site) ProtectsOrigin(origin string) bool {
 	return err == nil && (host.Name == s.flow.Name || s.Protects(host.Name))
 }
 
+// Sources are the protected origins, and the flow's, as sources of a content security
+// policy.
+func (s *Site) Sources() []string {
+	if s.cookieDomain == "" {
+		return []string{"'self'", s.scheme + "://" + s.flow.Name + ":*"}
+	}
+	return []string{"'self'", s.scheme + "://" + s.cookieDomain + ":*", s.scheme + "://*." + s.cookieDomain + ":*"}
+}
+
 // Endpoint returns the absolute URL of one of the flow's endpoints.
 func (s *Site) Endpoint(name string) string {
 	return s.scheme + "://" + s.flow.String() + s.prefix + name

@@ -125,7 +125,7 @@ func TestAttacks(t *testing.T) {
 
 		// traefik-forward-auth and tinyauth sent a form to sign-in with 307, body and all.
 		{"a form", nil, "none", "/verify/forward-auth",
-			forwarded("X-Forwarded-Method", "X-Forwarded-Method: POST") + document, 303, "no_session", ""},
+			forwarded("X-Forwarded-Method", "X-Forwarded-Method: POST") + document, 401, "no_session", ""},
 		{"a script's form", nil, "none", "/verify/forward-auth",
 			forwarded("X-Forwarded-Method", "X-Forwarded-Method: POST"), 401, "no_session", ""},
 

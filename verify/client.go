@@ -6,44 +6,89 @@ import (
 	"strings"
 )
 
-// client says what kind of request the original is, as far as the browser's
-// headers tell. The User-Agent is never looked at.
+// client says what kind of request the original is, as far as its headers tell. The
+// User-Agent is never looked at.
 type client struct {
 	method     string
-	navigation bool // a page or frame is being loaded
+	navigation bool // a browser loads a page, and shows the answer
+	framed     bool // ... in a frame of another page
+	embedded   bool // ... which may be a picture (object, embed)
+	page       bool // a script asks for a page, which it may show: a service worker, Turbo
 	htmx       bool
 	fetch      bool // Sec-Fetch-Dest: empty, and no WebSocket
 	webSocket  bool
+	program    bool // no browser's script: it may be asked for a password
 }
 
 // document reports whether this is a navigation that can be sent elsewhere and back.
 func (c client) document() bool { return c.navigation && safe(c.method) }
 
+// readsPage reports whether a person sees the body of the answer.
+func (c client) readsPage() bool { return c.navigation || c.page }
+
 // canCarryCookie reports whether a cookie on the answer to this request is worth it: never
 // on a sub-resource, whose answer a shared cache may keep and hand to strangers, and
 // never on a WebSocket's handshake, which is CONNECT over HTTP/2 (RFC 8441).
 func (c client) canCarryCookie() bool {
-	return !c.webSocket && (c.navigation || c.fetch || !safe(c.method))
+	return !c.webSocket && (c.navigation && !c.embedded || c.fetch || !safe(c.method))
 }
 
 func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
-// classify reads Fetch Metadata (Sec-Fetch-*), and Accept where a browser sends
-// none. A prefetch is no navigation: nobody is looking yet.
+// classify reads Fetch Metadata (Sec-Fetch-*), and Accept where that doesn't tell. A
+// prefetch is no navigation: nobody is looking yet.
 func classify(h http.Header, method string) client {
 	mode, dest := first(h, "Sec-Fetch-Mode"), first(h, "Sec-Fetch-Dest")
 	c := client{method: method, htmx: first(h, "Hx-Request") == "true"}
 	c.webSocket = mode == "websocket" || first(h, "Sec-Websocket-Key") != "" || first(h, "Sec-Websocket-Version") != ""
-	prefetch := strings.HasPrefix(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch"
+	c.program = !hasFetchMetadata(h) && first(h, "Origin") == ""
+	script := c.htmx || strings.EqualFold(first(h, "X-Requested-With"), "XMLHttpRequest")
 	switch {
-	case c.webSocket || prefetch:
-	case mode != "":
-		c.navigation = mode == "navigate" && (dest == "document" || dest == "iframe")
+	case c.webSocket || isPrefetch(h):
+	case mode == "navigate":
+		c.navigation, c.framed = navigates(dest, h)
+		c.embedded = dest == "object" || dest == "embed"
 		c.fetch = dest == "empty"
+	case mode != "":
+		c.fetch = dest == "empty"
+		c.page = c.fetch && mode != "no-cors" && !script && prefersHTML(h)
 	default:
-		c.navigation = safe(method) && !c.htmx && first(h, "X-Requested-With") == "" && prefersHTML(first(h, "Accept"))
+		c.navigation = (safe(method) || isForm(method, h)) && !script && prefersHTML(h)
 	}
 	return c
+}
+
+// navigates reads the destination of a navigation. Where a service worker passes a page's
+// request on, it is empty as for a download, which doesn't ask for HTML.
+func navigates(dest string, h http.Header) (navigation, framed bool) {
+	switch dest {
+	case "document":
+		return true, false
+	case "iframe", "frame", "object", "embed", "fencedframe":
+		return true, true
+	}
+	return prefersHTML(h), false
+}
+
+// isForm reports whether a browser may have sent this as a form (HTML, section 4.10.21.7).
+func isForm(method string, h http.Header) bool {
+	if method != http.MethodPost {
+		return false
+	}
+	mediaType, _, _ := strings.Cut(first(h, "Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(mediaType)) {
+	case "application/x-www-form-urlencoded", "multipart/form-data", "text/plain":
+		return true
+	}
+	return false
+}
+
+func isPrefetch(h http.Header) bool {
+	return strings.HasPrefix(first(h, "Sec-Purpose"), "prefetch") || strings.EqualFold(first(h, "Purpose"), "prefetch")
+}
+
+func hasFetchMetadata(h http.Header) bool {
+	return first(h, "Sec-Fetch-Mode") != "" || first(h, "Sec-Fetch-Dest") != "" || first(h, "Sec-Fetch-Site") != "" || first(h, "Sec-Fetch-User") != ""
 }
 
 func first(h http.Header, name string) string {
@@ -53,10 +98,10 @@ func first(h http.Header, name string) string {
 	return ""
 }
 
-// prefersHTML reports whether text/html is named and no JSON ranks above it.
-func prefersHTML(accept string) bool {
+// prefersHTML reports whether Accept names text/html and ranks no JSON above it.
+func prefersHTML(h http.Header) bool {
 	var html, json float64
-	for part := range strings.SplitSeq(accept, ",") {
+	for part := range strings.SplitSeq(first(h, "Accept"), ",") {
 		mediaType, parameters, _ := strings.Cut(part, ";")
 		switch strings.ToLower(strings.TrimSpace(mediaType)) {
 		case "text/html", "application/xhtml+xml":

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -56,7 +57,7 @@ func (h *Handler) presented(c *checkRequest, rule *policy.Rule) (kind policy.Cre
 // values returns the bearer tokens or the API keys that the request presents.
 func values(h http.Header, rule *policy.Rule, kind policy.Credential) []string {
 	if kind == policy.APIKey {
-		return append(bearer(h, isKey), h["X-Api-Key"]...)
+		return slices.Concat(bearer(h, isKey), h["X-Api-Key"], passwords(h))
 	}
 	return bearer(h, func(token string) bool { return !isKey(token) || !accepts(rule, policy.APIKey) })
 }
@@ -74,6 +75,26 @@ func bearer(h http.Header, is func(token string) bool) []string {
 	return tokens
 }
 
+// passwords returns the API keys among the passwords of HTTP Basic (RFC 7617), for clients
+// that speak nothing else: git, WebDAV, package managers. The user's name says nothing.
+func passwords(h http.Header) []string {
+	var keys []string
+	for _, line := range h["Authorization"] {
+		scheme, encoded, _ := strings.Cut(line, " ")
+		if !strings.EqualFold(scheme, "Basic") {
+			continue
+		}
+		plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+		if err != nil {
+			continue
+		}
+		if _, password, _ := strings.Cut(string(plain), ":"); isKey(password) {
+			keys = append(keys, password)
+		}
+	}
+	return keys
+}
+
 func isKey(token string) bool { return strings.HasPrefix(token, "sk_") }
 
 // judgeCredential decides by a bearer token or an API key.
@@ -89,7 +110,7 @@ func (h *Handler) judgeCredential(ctx context.Context, c *checkRequest, rule *po
 		id, err = h.APIKeys.Verify(ctx, value, h.Peers.client(c.remoteAddr, c.header))
 	}
 	if err != nil {
-		return refuseCredential(c, err)
+		return refuseCredential(c, rule, err)
 	}
 	if unmet := h.unmet(c, rule, id); unmet != nil {
 		return forbidClient(kind, id, *unmet)
@@ -101,16 +122,17 @@ func (h *Handler) judgeCredential(ctx context.Context, c *checkRequest, rule *po
 }
 
 // refuseCredential is the one place that turns a refused token or key into a status.
-func refuseCredential(c *checkRequest, err error) *decision {
+func refuseCredential(c *checkRequest, rule *policy.Rule, err error) *decision {
 	var limited *apikey.LimitedError
 	switch {
 	case errors.Is(err, errNoCredential):
 		d := deny(http.StatusUnauthorized, ReasonNoCredential, err.Error())
-		d.challenge = challenge("", "")
+		d.challenges = challenges(c, rule, challenge("", ""))
 		return d
 	case errors.Is(err, errRepeated):
 		d := deny(c.profile.badRequestStatus(), ReasonBadRequest, err.Error())
-		d.challenge = challenge("invalid_request", "send one credential")
+		d.byClient, d.text = true, "Send one credential."
+		d.challenges = []string{challenge("invalid_request", "send one credential")}
 		return d
 	case errors.As(err, &limited):
 		d := deny(http.StatusTooManyRequests, ReasonRateLimited, err.Error())
@@ -123,7 +145,7 @@ func refuseCredential(c *checkRequest, err error) *decision {
 		return unavailable(err)
 	}
 	d := deny(http.StatusUnauthorized, ReasonBadCredential, err.Error())
-	d.challenge = challenge("invalid_token", "the token or key is not valid")
+	d.challenges = challenges(c, rule, challenge("invalid_token", "the token or key is not valid"))
 	return d
 }
 
@@ -131,13 +153,22 @@ func refuseCredential(c *checkRequest, err error) *decision {
 // sign-in that is too old RFC 9470, 3).
 func forbidClient(kind policy.Credential, id *identity.Identity, unmet policy.Unmet) *decision {
 	d := forbid(unmet)
-	d.identity, d.challenge = id, challenge("insufficient_scope", "the policy requires more")
+	d.identity, d.challenges = id, []string{challenge("insufficient_scope", "the policy requires more")}
 	if unmet.Requirement == policy.MaxAuthAge && kind == policy.Bearer {
 		d.status, d.reason = http.StatusUnauthorized, ReasonAuthTooOld
-		d.challenge = challenge("insufficient_user_authentication", "a more recent sign-in is required") +
-			", max_age=" + strconv.FormatInt(int64(unmet.MaxAuthAge/time.Second), 10)
+		d.challenges = []string{challenge("insufficient_user_authentication", "a more recent sign-in is required") +
+			", max_age=" + strconv.FormatInt(int64(unmet.MaxAuthAge/time.Second), 10)}
 	}
 	return d
+}
+
+// challenges are the lines that say which credentials the rule takes. A browser's script
+// never gets the one for HTTP Basic: the browser would ask the user for a password.
+func challenges(c *checkRequest, rule *policy.Rule, bearer string) []string {
+	if accepts(rule, policy.APIKey) && c.client.program {
+		return []string{bearer, `Basic realm="API key as password", charset="UTF-8"`}
+	}
+	return []string{bearer}
 }
 
 // challenge is the value of WWW-Authenticate. Without credentials there is no error

@@ -20,17 +20,19 @@ type decision struct {
 	reason      string             // empty when allowed
 	detail      string             // for the log
 	requirement string             // of the rule or the verify URL's query, that isn't met
-	explain     bool               // the client may read detail too
+	text        string             // for the client, instead of what the reason says
+	byClient    bool               // a bad_request that the gateway can't help
 	rule        *policy.Rule       // that decided; nil where none did
 	credential  policy.Credential  // that the request presents; empty where none was looked for
 	identity    *identity.Identity // nil: nobody's
 	location    string             // for 303
 	loginURL    string             // where to sign in
 	links       []page.Link        // other ways on, for a page
-	challenge   string             // WWW-Authenticate
+	challenges  []string           // WWW-Authenticate lines
 	cookies     []string           // Set-Cookie lines
 	retryAfter  time.Duration      // for 429 and 503
 	notStored   bool               // the browser doesn't keep the cookie that it was sent
+	unreported  bool               // at /verify/sign-in: /verify/auth-request has not logged this
 	note        string             // something the operator should know although it is allowed
 }
 
@@ -71,7 +73,7 @@ func (h *Handler) route(c *checkRequest) (*policy.Rule, *decision) {
 		OneReading:    !c.require.None(),
 	})
 	if match.Err != nil {
-		return nil, deny(c.profile.badRequestStatus(), ReasonBadRequest, match.Err.Error())
+		return nil, ambiguous(c.profile, match.Err)
 	}
 	switch {
 	case match.Rule.Access == policy.Nobody:
@@ -101,7 +103,7 @@ func (h *Handler) judge(ctx context.Context, c *checkRequest, rule *policy.Rule)
 	var d *decision
 	switch {
 	case err != nil:
-		d = refuseCredential(c, err)
+		d = refuseCredential(c, rule, err)
 	case kind == policy.Cookie:
 		d = h.judgeSession(ctx, c, rule)
 	default:
@@ -130,6 +132,9 @@ func (h *Handler) judgeSession(ctx context.Context, c *checkRequest, rule *polic
 	}
 	if unmet := h.unmet(c, rule, &v.Identity); unmet != nil {
 		return h.forbidUser(ctx, c, rule, &v.Identity, *unmet)
+	}
+	if h.emailIsLogin && !v.Identity.EmailVerified {
+		return h.askVerifiedEmail(c, &v.Identity)
 	}
 	return h.allow(c, v)
 }
@@ -184,29 +189,29 @@ func (h *Handler) allow(c *checkRequest, v *session.Verified) *decision {
 	return d
 }
 
-// returnFromSignIn sends a browser that nginx has refused, but that has a good session by
-// now or still has one, to the URL that it wanted, with every cookie line.
+// returnFromSignIn answers a browser that nginx has refused, but that has a good session by
+// now or still has one: it goes to the URL that it wanted, with every cookie line. A body is
+// gone, and only who has sent it can send it again.
 func (h *Handler) returnFromSignIn(c *checkRequest, v *session.Verified) *decision {
+	if !safe(c.client.method) {
+		d := deny(http.StatusUnauthorized, ReasonNoSession, "the session is good by now, and the request's body is gone")
+		d.loginURL, d.identity = h.loginURL(c, signInOptions{}), &v.Identity
+		return d
+	}
 	d := &decision{status: http.StatusSeeOther, location: c.original.url()}
 	if v.Current != "" {
 		lines, err := h.Cookie.SetLines(v.Current, c.header)
 		if err != nil {
-			return deny(http.StatusForbidden, ReasonMisconfigured, err.Error())
+			d = deny(http.StatusForbidden, ReasonMisconfigured, err.Error())
+			d.unreported = true
+			return d
 		}
 		d.cookies = lines
 	}
-	switch {
-	case !h.renew(renewal{cookie: v.Sent, session: v.Identity.SessionID, url: sha256.Sum256([]byte(d.location))}, 2):
-		return deny(http.StatusForbidden, ReasonMisconfigured,
+	if !h.renew(renewal{cookie: v.Sent, session: v.Identity.SessionID, url: sha256.Sum256([]byte(d.location))}, 2) {
+		d = deny(http.StatusForbidden, ReasonMisconfigured,
 			"the session is good here and was refused at auth_request: does its location pass the Cookie header on?")
-	case safe(c.client.method):
-	case c.client.navigation:
-		if referer, ok := h.Site.ReturnURL(first(c.header, "Referer")); ok {
-			d.location = referer
-		}
-	default: // the body is gone, only the script can send it again
-		d = deny(http.StatusUnauthorized, ReasonNoSession, "the session is good by now, and the request's body is gone")
-		d.loginURL = h.loginURL(c, signInOptions{})
+		d.unreported = true
 	}
 	return d
 }

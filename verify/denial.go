@@ -16,22 +16,23 @@ import (
 
 // Reasons for a denial, as X-Auth-Reason tells them.
 const (
-	ReasonNoSession      = "no_session"      // no session cookie
-	ReasonBadSession     = "bad_session"     // a cookie that can't be used
-	ReasonSessionEnded   = "session_ended"   // signed out, revoked, refused by AuthKit
-	ReasonSuperseded     = "superseded"      // an old cookie, while a later one is in use
-	ReasonRenewCookie    = "renew_cookie"    // a good session whose new cookies only /verify/sign-in can send
-	ReasonStepRequired   = "step_required"   // AuthKit wants the user to do something first
-	ReasonAuthTooOld     = "auth_too_old"    // the rule wants a fresher sign-in
-	ReasonNoCredential   = "no_credential"   // neither token nor API key, where one is needed
-	ReasonBadCredential  = "bad_credential"  // a bearer token or an API key that is refused
-	ReasonRateLimited    = "rate_limited"    // too many unknown API keys from this client
-	ReasonForbidden      = "forbidden"       // the policy says no
-	ReasonWrongHost      = "wrong_host"      // not a protected host
-	ReasonBadRequest     = "bad_request"     // the gateway's headers can't be used
-	ReasonUntrustedProxy = "untrusted_proxy" // the peer is not a trusted gateway
-	ReasonMisconfigured  = "misconfigured"   // a mistake of the operator's, see the log
-	ReasonUnavailable    = "unavailable"     // AuthKit or its keys can't be asked now
+	ReasonNoSession       = "no_session"       // no session cookie
+	ReasonBadSession      = "bad_session"      // a cookie that can't be used
+	ReasonSessionEnded    = "session_ended"    // signed out, revoked, refused by AuthKit
+	ReasonSuperseded      = "superseded"       // an old cookie, while a later one is in use
+	ReasonRenewCookie     = "renew_cookie"     // a good session whose new cookies only /verify/sign-in can send
+	ReasonStepRequired    = "step_required"    // AuthKit wants the user to do something first
+	ReasonAuthTooOld      = "auth_too_old"     // the rule wants a fresher sign-in
+	ReasonNoCredential    = "no_credential"    // neither token nor API key, where one is needed
+	ReasonBadCredential   = "bad_credential"   // a bearer token or an API key that is refused
+	ReasonRateLimited     = "rate_limited"     // too many unknown API keys from this client
+	ReasonForbidden       = "forbidden"        // the policy says no
+	ReasonEmailUnverified = "email_unverified" // Remote-User would be an address that anybody can write
+	ReasonWrongHost       = "wrong_host"       // not a protected host
+	ReasonBadRequest      = "bad_request"      // the gateway's headers can't be used
+	ReasonUntrustedProxy  = "untrusted_proxy"  // the peer is not a trusted gateway
+	ReasonMisconfigured   = "misconfigured"    // a mistake of the operator's, see the log
+	ReasonUnavailable     = "unavailable"      // AuthKit or its keys can't be asked now
 )
 
 func deny(status int, reason, detail string) *decision {
@@ -94,15 +95,16 @@ func (o signInOptions) query() map[string]string {
 	return query
 }
 
-// askSignIn sends a navigation to sign-in, and tells everything else where that is.
+// askSignIn sends a document to sign-in, and tells everything else where that is: a form
+// would lose what was typed, and AuthKit isn't shown in a frame.
 func (h *Handler) askSignIn(c *checkRequest, rule *policy.Rule, reason, detail string, o signInOptions) *decision {
 	d := deny(http.StatusUnauthorized, reason, detail)
 	d.loginURL = h.loginURL(c, o)
-	if accepts(rule, policy.Bearer) || accepts(rule, policy.APIKey) {
-		d.challenge = challenge("", "")
-	}
-	if c.client.navigation && c.profile.reachesBrowser() {
+	switch {
+	case c.client.document() && !c.client.framed && c.profile.reachesBrowser():
 		d.status, d.location = http.StatusSeeOther, d.loginURL
+	case !c.client.navigation && (accepts(rule, policy.Bearer) || accepts(rule, policy.APIKey)):
+		d.challenges = challenges(c, rule, challenge("", ""))
 	}
 	return d
 }
@@ -117,7 +119,7 @@ func (h *Handler) returnURL(c *checkRequest) string {
 	switch {
 	case c.profile == sessionOnly:
 		return ""
-	case c.client.document():
+	case c.client.readsPage() && safe(c.client.method) && !c.client.framed:
 		page := c.original.url()
 		if len(page) > site.MaxReturnURL {
 			page, _ = h.Site.ReturnURL(page) // without the query
@@ -130,6 +132,18 @@ func (h *Handler) returnURL(c *checkRequest) string {
 		}
 	}
 	return ""
+}
+
+// askVerifiedEmail answers a user whose address would be the login at the app.
+func (h *Handler) askVerifiedEmail(c *checkRequest, id *identity.Identity) *decision {
+	d := deny(http.StatusForbidden, ReasonEmailUnverified, "IDENTITY_HEADERS=remote makes the email address the login, and AuthKit has not verified it")
+	d.identity = id
+	d.links = []page.Link{h.otherSignIn(c)}
+	return d
+}
+
+func (h *Handler) otherSignIn(c *checkRequest) page.Link {
+	return page.Link{Text: "Sign in as someone else", URL: h.loginURL(c, signInOptions{again: true})}
 }
 
 const (
@@ -158,7 +172,7 @@ func (h *Handler) forbidUser(ctx context.Context, c *checkRequest, rule *policy.
 		d.requirement = unmet.Requirement
 	} else {
 		d = forbid(unmet)
-		if c.client.navigation && c.profile.reachesBrowser() {
+		if c.client.readsPage() && c.profile.reachesBrowser() {
 			d.links, d.note = h.offers(ctx, c, rule, id, unmet)
 		}
 	}
@@ -183,9 +197,7 @@ func (h *Handler) offers(ctx context.Context, c *checkRequest, rule *policy.Rule
 			})
 		}
 	}
-	return append(links, page.Link{
-		Text: "Sign in as someone else", URL: h.Site.FlowURL(site.Login, back, signInOptions{again: true}.query()),
-	}), note
+	return append(links, h.otherSignIn(c)), note
 }
 
 // eligible are the user's organizations that the rule and the query allow.

@@ -125,11 +125,12 @@ func FuzzAccept(f *testing.F) {
 		f.Add(accept)
 	}
 	f.Fuzz(func(t *testing.T, accept string) {
-		got := prefersHTML(accept)
+		got := prefersHTML(http.Header{"Accept": {accept}})
 		if got && !strings.Contains(strings.ToLower(accept), "html") {
 			t.Errorf("%q: got a preference for HTML", accept)
 		}
-		if prefersHTML("application/json, " + strings.ReplaceAll(strings.ToLower(accept), "html", "xml")) {
+		without := "application/json, " + strings.ReplaceAll(strings.ToLower(accept), "html", "xml")
+		if prefersHTML(http.Header{"Accept": {without}}) {
 			t.Errorf("%q: got a preference for HTML where there is none", accept)
 		}
 	})

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -109,10 +110,37 @@ func (h *Handler) isVerifyEndpoint(path string) bool {
 	return rest == "/forward-auth" || rest == "/auth-request" || rest == "/sign-in"
 }
 
+// untrusted denies a peer whose address only the log may name.
+func untrusted(remoteAddr string) *decision {
+	detail := "peer " + remoteAddr + " is not in TRUSTED_PROXIES: add unix if that is your gateway"
+	if address, err := netip.ParseAddrPort(remoteAddr); err == nil {
+		detail = "peer " + remoteAddr + " is not in TRUSTED_PROXIES: add " + address.Addr().Unmap().String() + " if that is your gateway"
+	}
+	return deny(http.StatusForbidden, ReasonUntrustedProxy, detail)
+}
+
+// badRequest denies what can't be read.
+func badRequest(p profile, err error) *decision {
+	d := deny(p.badRequestStatus(), ReasonBadRequest, err.Error())
+	d.text = "The gateway's question can't be answered: " + d.detail
+	var malformed *headerError
+	if errors.As(err, &malformed) && malformed.byClient {
+		d.byClient, d.text = true, "This request can't be read: "+d.detail
+	}
+	return d
+}
+
+// ambiguous denies a path that an app may read in another way than the policy.
+func ambiguous(p profile, err error) *decision {
+	d := deny(p.badRequestStatus(), ReasonBadRequest, err.Error())
+	d.byClient, d.text = true, "This address can't be used: its path can be read in two ways."
+	return d
+}
+
 // setGateway denies at /verify what only a named gateway may be told.
 func setGateway(limit string) *decision {
 	d := deny(http.StatusForbidden, ReasonMisconfigured, "set GATEWAY: until then "+limit)
-	d.explain = true
+	d.text = d.detail
 	return d
 }
 

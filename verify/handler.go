@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"math"
 	"net/http"
 	"net/netip"
@@ -59,9 +58,10 @@ type Config struct {
 // Handler answers the verify endpoints.
 type Handler struct {
 	Config
-	hasPolicy bool
-	renewals  *otter.Cache[renewal, renewed] // redirects that brought a cookie, of the last minute
-	metrics   *metrics
+	hasPolicy    bool
+	emailIsLogin bool                           // by the identity headers
+	renewals     *otter.Cache[renewal, renewed] // redirects that brought a cookie, of the last minute
+	metrics      *metrics
 }
 
 // New makes a Handler.
@@ -70,10 +70,11 @@ func New(c Config) *Handler {
 		c.Now = time.Now
 	}
 	h := &Handler{
-		Config:    c,
-		hasPolicy: c.Policy != nil,
-		renewals:  otter.Must(&otter.Options[renewal, renewed]{MaximumSize: 10_000}),
-		metrics:   newMetrics(c.Metrics),
+		Config:       c,
+		hasPolicy:    c.Policy != nil,
+		emailIsLogin: c.Headers.emailIsLogin(),
+		renewals:     otter.Must(&otter.Options[renewal, renewed]{MaximumSize: 10_000}),
+		metrics:      newMetrics(c.Metrics),
 	}
 	if !h.hasPolicy {
 		everybody := policy.Everybody()
@@ -113,14 +114,37 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p profile, firstContact bool) {
-	id := rand.Text()
+	id := requestIDFor(p, r.Header)
 	c, d := h.admit(r, p, firstContact)
 	if d == nil {
 		d = h.decide(r.Context(), &c)
 	}
-	h.metrics.count(d)
+	if p != signIn { // /verify/auth-request has counted it
+		h.metrics.count(d)
+	}
 	h.log(&c, d, id)
 	h.write(w, &c, d, id)
+}
+
+// requestIDFor makes one. At /verify/sign-in it is the one that /verify/auth-request has
+// logged and nginx hands on, if that is of our making.
+func requestIDFor(p profile, h http.Header) string {
+	if p == signIn {
+		if id := first(h, "X-Auth-Request-Id"); isRequestID(id) {
+			return id
+		}
+	}
+	return rand.Text()
+}
+
+// isRequestID reports whether a text has the form of rand.Text's.
+func isRequestID(id string) bool {
+	for i := range len(id) {
+		if c := id[i]; (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return len(id) == 26
 }
 
 // checkRequest is one request to a verify endpoint: what is asked about, and how.
@@ -137,14 +161,12 @@ type checkRequest struct {
 // admit refuses a request that isn't a trusted gateway's, and reads what it asks about.
 // A nil decision: go on.
 func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkRequest, *decision) {
-	unread := checkRequest{profile: p, header: r.Header}
 	if !h.Peers.trusts(r.RemoteAddr) {
-		return unread, deny(http.StatusForbidden, ReasonUntrustedProxy,
-			fmt.Sprintf("peer %s is not in TRUSTED_PROXIES", r.RemoteAddr))
+		return checkRequest{profile: p, header: r.Header, client: classify(r.Header, r.Method)}, untrusted(r.RemoteAddr)
 	}
 	o, err := p.read(r.Header, h.Site.Scheme())
 	if err != nil {
-		return unread, deny(p.badRequestStatus(), ReasonBadRequest, err.Error())
+		return checkRequest{profile: p, header: r.Header, client: classify(r.Header, r.Method)}, badRequest(p, err)
 	}
 	method := o.method
 	if p == sessionOnly {
@@ -164,7 +186,9 @@ func (h *Handler) requirements(firstContact bool, rawQuery string) (policy.Requi
 	}
 	require, err := policy.ParseQuery(rawQuery)
 	if err != nil {
-		return require, deny(http.StatusForbidden, ReasonBadRequest, err.Error())
+		d := badRequest(sessionOnly, err)
+		d.status = http.StatusForbidden
+		return require, d
 	}
 	return require, nil
 }
@@ -189,10 +213,10 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 		page.Secure(header)
 		header.Set("Location", d.location)
 		w.WriteHeader(http.StatusSeeOther)
-	case c.client.navigation && c.profile.reachesBrowser():
-		h.page(d, id).HTML(w)
+	case c.client.readsPage() && c.profile.reachesBrowser():
+		h.page(c, d, id).HTML(w)
 	default:
-		h.page(d, id).JSON(w)
+		h.page(c, d, id).JSON(w)
 	}
 }
 
@@ -212,8 +236,8 @@ func (h *Handler) writeReason(header http.Header, c *checkRequest, d *decision) 
 			header.Set("HX-Redirect", d.loginURL)
 		}
 	}
-	if d.challenge != "" {
-		header.Set("WWW-Authenticate", d.challenge)
+	if len(d.challenges) > 0 {
+		header["Www-Authenticate"] = d.challenges
 	}
 	if d.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(d.retryAfter.Seconds()))))

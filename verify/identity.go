@@ -2,6 +2,7 @@ package verify
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
@@ -38,7 +39,7 @@ func DefaultHeaders() IdentityHeaders {
 // RemoteHeaders returns Remote-User (the email address) and its siblings.
 func RemoteHeaders() IdentityHeaders {
 	return IdentityHeaders{
-		{"Remote-User", email},
+		{remoteUser, email},
 		{"Remote-Email", email},
 		{"Remote-Name", name},
 		{"Remote-Groups", roles},
@@ -46,7 +47,10 @@ func RemoteHeaders() IdentityHeaders {
 	}
 }
 
-const accessTokenHeader = "X-Auth-Request-Access-Token"
+const (
+	accessTokenHeader = "X-Auth-Request-Access-Token"
+	remoteUser        = "Remote-User"
+)
 
 // Names lists the headers' names.
 func (hs IdentityHeaders) Names() []string {
@@ -55,6 +59,11 @@ func (hs IdentityHeaders) Names() []string {
 		names[i] = h.name
 	}
 	return names
+}
+
+// emailIsLogin reports whether the app takes the email address for the user.
+func (hs IdentityHeaders) emailIsLogin() bool {
+	return slices.ContainsFunc(hs, func(h identityHeader) bool { return h.name == remoteUser })
 }
 
 // set writes all of them; of nobody where id is nil.
@@ -69,10 +78,17 @@ func (hs IdentityHeaders) set(h http.Header, id *identity.Identity) {
 }
 
 func subject(i *identity.Identity) string     { return encode(i.Subject) }
-func email(i *identity.Identity) string       { return encode(i.Email) }
 func name(i *identity.Identity) string        { return encode(i.Name) }
 func roles(i *identity.Identity) string       { return list(i.Roles) }
 func accessToken(i *identity.Identity) string { return encode(i.AccessToken) }
+
+// email is empty unless AuthKit says that it is verified: anybody can write any address.
+func email(i *identity.Identity) string {
+	if !i.EmailVerified {
+		return ""
+	}
+	return encode(i.Email)
+}
 
 // list joins with commas; a comma inside a member is percent-encoded.
 func list(members []string) string {

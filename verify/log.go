@@ -12,17 +12,10 @@ import (
 
 // log writes one line for a denial, and for what is allowed where that is asked for.
 func (h *Handler) log(c *checkRequest, d *decision, id string) {
-	var e *zerolog.Event
-	switch {
-	case d.reason == ReasonMisconfigured, d.reason == ReasonUntrustedProxy, d.reason == ReasonBadRequest:
-		e = h.Log.Error()
-	case d.reason == ReasonUnavailable, d.note != "":
-		e = h.Log.Warn()
-	case d.reason != "", h.LogAllowed:
-		e = h.Log.Info()
-	default:
+	if d.reason == "" && d.note == "" && !h.LogAllowed {
 		return
 	}
+	e := h.Log.WithLevel(d.level(c.profile))
 	if d.reason != "" {
 		e.Str("reason", d.reason).Str("detail", d.detail)
 	}
@@ -47,6 +40,20 @@ func (h *Handler) log(c *checkRequest, d *decision, id string) {
 	e.Str("event", "verify").Int("status", d.status).Str("method", c.original.method).
 		Str("host", c.original.host.String()).Str("path", cut(c.original.path, 512)).
 		Str("request_id", id).Msg(d.message())
+}
+
+// level is the one of a decision's line. /verify/auth-request has logged already what
+// /verify/sign-in answers.
+func (d *decision) level(p profile) zerolog.Level {
+	switch {
+	case p == signIn && !d.unreported:
+		return zerolog.DebugLevel
+	case d.reason == ReasonMisconfigured, d.reason == ReasonUntrustedProxy, d.reason == ReasonBadRequest && !d.byClient:
+		return zerolog.ErrorLevel
+	case d.reason == ReasonUnavailable, d.note != "":
+		return zerolog.WarnLevel
+	}
+	return zerolog.InfoLevel
 }
 
 func (d *decision) message() string {

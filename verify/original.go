@@ -26,10 +26,16 @@ func (o original) url() string {
 // header is one of a profile's headers, or a part of one.
 type header struct{ name, value string }
 
-func (h header) error(problem string) error { return &headerError{header: h.name, problem: problem} }
+// error is the error for a value that can't be used, as a client has written it.
+func (h header) error(problem string) error {
+	return &headerError{header: h.name, problem: problem, byClient: true}
+}
 
 // headerError is the error for a header of the profile that can't be used.
-type headerError struct{ header, problem, hint string }
+type headerError struct {
+	header, problem, hint string
+	byClient              bool // the gateway passes on what a client has written
+}
 
 func (e *headerError) Error() string {
 	if e.hint != "" {
@@ -74,7 +80,7 @@ func readForwarded(h http.Header, scheme string) (original, error) {
 	method, proto, host, uri := headers[0], headers[1], headers[2], headers[3]
 	for scheme := range strings.SplitSeq(strings.ReplaceAll(proto.value, ", ", ","), ",") { // a proxy in front adds its own
 		if !validScheme(scheme) {
-			return original{}, proto.error("is not http or https")
+			return original{}, &headerError{header: proto.name, problem: "is not http or https"}
 		}
 	}
 	return parseOriginal(scheme, method, host, uri)
@@ -93,7 +99,7 @@ func readOriginal(h http.Header, scheme string) (original, error) {
 	proto, rest, ok := strings.Cut(url.value, "://")
 	slash := strings.IndexByte(rest, '/')
 	if !ok || !validScheme(proto) || slash < 0 {
-		return original{}, url.error("is not an absolute http or https URL")
+		return original{}, &headerError{header: url.name, problem: "is not an absolute http or https URL"}
 	}
 	return parseOriginal(scheme, method, header{url.name, rest[:slash]}, header{url.name, rest[slash:]})
 }

@@ -5,6 +5,7 @@ import (
 	"html"
 	"net/url"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/page"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
@@ -12,12 +13,13 @@ import (
 // A body stays under 4 KB: gateways read bodies whole, and some refuse long ones.
 const (
 	maxLink      = 2048 // bytes of the login URL
-	maxLinksSize = 1500 // bytes of the other links together
+	maxLinksSize = 1500 // bytes of a page's links together
+	maxUser      = 100  // characters of who is signed in
 )
 
 // page says to a person what a denial means, without what only the log may say.
-func (h *Handler) page(d *decision, id string) page.Page {
-	p := page.Page{Status: d.status, Reason: d.reason, LoginURL: d.loginURL, ID: id}
+func (h *Handler) page(c *checkRequest, d *decision, id string) page.Page {
+	p := page.Page{Status: d.status, Reason: d.reason, LoginURL: d.loginURL, ID: id, Links: d.links}
 	if len(p.LoginURL) > maxLink {
 		p.LoginURL = h.Site.Endpoint(site.Login) // without the way back
 	}
@@ -27,9 +29,9 @@ func (h *Handler) page(d *decision, id string) page.Page {
 	case ReasonMisconfigured:
 		p.Title, p.Text = "Set up wrongly", "The sign-in service or its gateway is not set up correctly. The operator finds the details in its log."
 	case ReasonUntrustedProxy:
-		p.Title, p.Text = "Not a trusted gateway", d.detail
+		p.Title, p.Text = "Not a trusted gateway", "The request came from an address that TRUSTED_PROXIES does not name. The operator finds it in the log."
 	case ReasonBadRequest:
-		p.Title, p.Text = "Bad request", "The gateway's question can't be answered: "+d.detail
+		p.Title = "Bad request"
 	case ReasonRenewCookie:
 		p.Title, p.Text = "Try again", "You are signed in, and your browser is to get a new cookie. Load the page again."
 	case ReasonUnavailable:
@@ -37,9 +39,8 @@ func (h *Handler) page(d *decision, id string) page.Page {
 		p.Links = []page.Link{{Text: "Sign in again", URL: p.LoginURL}}
 	case ReasonForbidden:
 		p.Title, p.Text = "Not permitted", "You have no permission for this."
-		p.Links = shortLinks(d.links)
-	case ReasonAuthTooOld:
-		p.Title, p.Text = "Sign in again", "This needs a more recent sign-in."
+	case ReasonEmailUnverified:
+		p.Title, p.Text = "Verify your email address", "Your email address is not verified, and this application knows its users by theirs."
 	case ReasonNoCredential:
 		p.Title, p.Text = "Credentials required", "This needs an access token or an API key: Authorization: Bearer, or X-API-Key for a key."
 	case ReasonBadCredential:
@@ -47,15 +48,65 @@ func (h *Handler) page(d *decision, id string) page.Page {
 	case ReasonRateLimited:
 		p.Title, p.Text = "Too many tries", "There were too many unknown API keys from your address. Try again later."
 	default:
-		p.Title, p.Text = "Sign-in required", "There is no valid session for this request."
+		h.signInPage(&p, c, d)
 	}
-	if d.explain {
-		p.Text = d.detail
+	if d.text != "" {
+		p.Text = d.text
 	}
 	if h.ExplainDenials && d.identity != nil && d.requirement != "" {
 		p.Text += fmt.Sprintf(" Not met: %s (rule %q).", d.requirement, d.rule.Name)
 	}
+	p.User = shorten(user(d.identity), maxUser)
+	if !c.client.framed && c.original.uri != "/" {
+		p.Links = append(p.Links, page.Link{Text: "Start page", URL: "/"})
+	}
+	p.Links = shortLinks(p.Links)
 	return p
+}
+
+// signInPage asks for a sign-in where the browser can't be sent there: in a frame, which
+// AuthKit refuses, and after a form, which stays to be sent again.
+func (h *Handler) signInPage(p *page.Page, c *checkRequest, d *decision) {
+	p.Title, p.Text = "Sign-in required", "There is no valid session for this request."
+	if d.reason == ReasonAuthTooOld {
+		p.Title, p.Text = "Sign in again", "This needs a more recent sign-in."
+	}
+	if !c.client.readsPage() {
+		return
+	}
+	if c.client.framed {
+		p.Ancestors = h.Site.Sources()
+	}
+	link := page.Link{Text: "Sign in", URL: p.LoginURL, Target: page.Top}
+	switch {
+	case safe(c.client.method) && c.client.framed && h.returnURL(c) == "":
+		p.Text += " Sign in in the new tab, then load this page again."
+		link.Target = page.NewTab
+	case safe(c.client.method):
+	case d.reason == ReasonNoSession && d.identity != nil: // it is good by now
+		p.Title, p.Text = "Not sent", "You are signed in again, but what you typed was not sent. Go back, and send it again."
+		return
+	default:
+		if d.reason != ReasonAuthTooOld {
+			p.Title, p.Text = "You are signed out", "There is no valid session any more."
+		}
+		p.Text += " What you typed was not sent. Sign in in the new tab, then come back to this one, go back and send it again."
+		link.Target = page.NewTab
+	}
+	p.Links = []page.Link{link}
+}
+
+// user says who is signed in.
+func user(id *identity.Identity) string {
+	switch {
+	case id == nil:
+		return ""
+	case id.Email != "":
+		return id.Email
+	case id.Name != "":
+		return id.Name
+	}
+	return id.Subject
 }
 
 // shortLinks leaves out the links' way back where they are long together.
@@ -76,7 +127,7 @@ func shortLinks(links []page.Link) []page.Link {
 		query := u.Query()
 		query.Del("rd")
 		u.RawQuery = query.Encode()
-		short = append(short, page.Link{Text: link.Text, URL: u.String()})
+		short = append(short, page.Link{Text: link.Text, URL: u.String(), Target: link.Target})
 	}
 	return short
 }

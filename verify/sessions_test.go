@@ -36,6 +36,13 @@ var ada = identity.Identity{
 	AuthTime: time.Date(2026, 11, 1, 11, 50, 0, 0, time.UTC), // ten minutes before a story begins
 }
 
+// unverified is Ada before AuthKit knows that the address is hers.
+func unverified() identity.Identity {
+	id := ada
+	id.EmailVerified = false
+	return id
+}
+
 // machine is whose bearer token or API key is good.
 var machine = identity.Identity{
 	Subject: "client_01SYNC", OrganizationID: "org_01ACME", Permissions: []string{"reports:read"},
@@ -43,7 +50,7 @@ var machine = identity.Identity{
 
 // odd has everything that gateways and apps get wrong.
 var odd = identity.Identity{
-	Subject: "user_%01", Email: "zoë@example.com", Name: "Zoë \"Z\" Ångström, Ph.D. 100%\r\nX-Admin: 1\x00\x7f", SessionID: "session_01ODD",
+	Subject: "user_%01", Email: "zoë@example.com", EmailVerified: true, Name: "Zoë \"Z\" Ångström, Ph.D. 100%\r\nX-Admin: 1\x00\x7f", SessionID: "session_01ODD",
 	OrganizationID: "org_01ACME", Role: "sales, north", Roles: []string{"sales, north", "50%", "naïve", ""},
 	Permissions: []string{"a,b"}, Entitlements: []string{"\t"}, Impersonator: "sup,port@example.com",
 	AccessToken: accessTokenOf,
@@ -59,6 +66,8 @@ func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*se
 	switch f.state {
 	case "good":
 		return &session.Verified{Identity: ada}, nil
+	case "unverified":
+		return &session.Verified{Identity: unverified()}, nil
 	case "odd":
 		return &session.Verified{Identity: odd}, nil
 	case "stale": // refreshed, and the browser still has the cookie of before
@@ -82,8 +91,11 @@ func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*se
 
 // Peek finds a session that is good as it stands.
 func (f *fakeSessions) Peek(context.Context, http.Header) (*session.Verified, bool) {
-	if f.state == "good" {
+	switch f.state {
+	case "good":
 		return &session.Verified{Identity: ada}, true
+	case "unverified":
+		return &session.Verified{Identity: unverified()}, true
 	}
 	return nil, false
 }

@@ -25,7 +25,7 @@ type step struct {
 	header   http.Header
 
 	status   int
-	kind     string // what the body is: page, problem or empty
+	kind     string // what the body is: page, framed page, problem or empty
 	identity string // whose identity headers a 200 has
 	answer   http.Header
 	body     []string // fragments
@@ -37,7 +37,7 @@ type field struct{ name, value string }
 
 var (
 	requestLine = regexp.MustCompile(`^([A-Z]+) (/verify[^ ]*)$`)
-	statusLine  = regexp.MustCompile(`^([1-5][0-9][0-9])(?: (page|problem))?$`)
+	statusLine  = regexp.MustCompile(`^([1-5][0-9][0-9])(?: (page|framed page|problem))?$`)
 )
 
 // parseStories reads a file of testdata, as testdata/README describes it. Its
