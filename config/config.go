@@ -102,6 +102,10 @@ type Config struct {
 	// Identity headers of an allowed request, comma-separated: `default` (X-Auth-Request-…), or `remote`
 	// for the Remote-… names in their place; `access-token` also fills the access token's header.
 	IdentityHeaders IdentityHeaders `env:"IDENTITY_HEADERS" envDefault:"default"`
+	// Keeps the session's cookies from the apps, and the sign-in flow's: each answer that lets a request
+	// in has a `Cookie` header with the other ones, which the gateway must be told to set on the app's
+	// request. An app with a WorkOS SDK has no session of its own then.
+	HideSessionCookie bool `env:"HIDE_SESSION_COOKIE" envDefault:"false"`
 	// Lets CORS preflights through without a session.
 	AllowPreflight bool `env:"ALLOW_PREFLIGHT" envDefault:"false"`
 	// The least severe lines that are logged.

@@ -97,6 +97,7 @@ COOKIE_SLIM=false
 DEFAULT_RETURN_URL=
 LOGOUT_RETURN_URL=
 IDENTITY_HEADERS=default
+HIDE_SESSION_COOKIE=false
 ALLOW_PREFLIGHT=false
 LOG_LEVEL=info
 LOG_FORMAT=auto
@@ -137,6 +138,7 @@ func TestParseEverythingSet(t *testing.T) {
 		"LOGOUT_RETURN_URL", "http://www.example.org/bye",
 		"IDENTITY_HEADERS", "remote, access-token",
 		"ALLOW_PREFLIGHT", "1",
+		"HIDE_SESSION_COOKIE", "true",
 		"LOG_LEVEL", "WARN",
 		"DECISION_LOG", "all",
 	)
@@ -162,6 +164,7 @@ func TestParseEverythingSet(t *testing.T) {
 		{"logout return", c.LogoutReturnURL.String(), "http://www.example.org/bye"},
 		{"identity headers", c.IdentityHeaders, IdentityHeaders{Remote: true, AccessToken: true}},
 		{"preflight", c.AllowPreflight, true},
+		{"session cookie", c.HideSessionCookie, true},
 		{"log level", c.LogLevel, zerolog.WarnLevel},
 		{"decision log", c.DecisionLog, "all"},
 	} {

@@ -13,6 +13,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
+	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
@@ -40,6 +41,9 @@ func (s *Server) loadPolicy() error {
 func (s *Server) access(c *verify.Config, client *authkit.Client, password string) {
 	if s.policy != nil {
 		c.Policy = s.policy.Current
+	}
+	if s.config.HideSessionCookie {
+		c.AppCookies = func(request http.Header) string { return s.sessions.Cookie.Hide(request, flow.OwnsCookie) }
 	}
 	c.ExplainDenials = s.config.ExplainDenials
 	c.Organizations = newMemberships(client).of

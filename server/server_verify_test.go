@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
 )
 
 // cookies joins the Cookie header that a browser sends after an answer.
@@ -48,6 +50,8 @@ func TestSettingsOfVerify(t *testing.T) {
 		{"IDENTITY_HEADERS=remote", []string{"IDENTITY_HEADERS", "remote"}, "/verify/forward-auth", forwarded + "Cookie: wos-session=SESSION", 200, "Remote-User: paula@example.com", ""},
 		{"IDENTITY_HEADERS has no access token", nil, "/verify/forward-auth", forwarded + "Cookie: wos-session=SESSION", 200, "X-Auth-Request-Access-Token: \n", ""},
 		{"IDENTITY_HEADERS=access-token", []string{"IDENTITY_HEADERS", "access-token"}, "/verify/forward-auth", forwarded + "Cookie: wos-session=SESSION", 200, "X-Auth-Request-Access-Token: eyJ", ""},
+		{"HIDE_SESSION_COOKIE isn't set", nil, "/verify/forward-auth", forwarded + "Cookie: a=1; wos-session=SESSION", 200, "Vary: Cookie\n", ""},
+		{"HIDE_SESSION_COOKIE", []string{"HIDE_SESSION_COOKIE", "true"}, "/verify/forward-auth", forwarded + "Cookie: a=1; wos-session=SESSION; b=2; authkit-attempts=x", 200, "\nCookie: a=1; b=2\n", ""},
 		{"WORKOS_COOKIE_NAME", []string{"WORKOS_COOKIE_NAME", "other"}, "/verify/forward-auth", forwarded + "Cookie: wos-session=SESSION", 401, "X-Auth-Reason: no_session", ""},
 		{"WORKOS_ISSUER is another", []string{"WORKOS_ISSUER", "https://api.workos.com"}, "/verify/auth-request", original + document + "Cookie: wos-session=SESSION", 403, "X-Auth-Reason: misconfigured", `"level":"error"`},
 		{"WORKOS_COOKIE_DOMAIN isn't set", nil, "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: http://app.localhost/", 403, "X-Auth-Reason: wrong_host", ""},
@@ -59,6 +63,7 @@ func TestSettingsOfVerify(t *testing.T) {
 			session := w.signIn(t, paula, 0)
 			got := ask(t, w.Handler(), "GET", tt.path, strings.ReplaceAll(tt.header, "SESSION", session))
 			var lines strings.Builder
+			lines.WriteByte('\n')
 			for name, values := range got.Header() {
 				fmt.Fprintf(&lines, "%s: %s\n", name, strings.Join(values, " "))
 			}
@@ -229,5 +234,25 @@ func TestChunksAtVerify(t *testing.T) {
 				t.Errorf("got the session of %s", email)
 			}
 		})
+	}
+}
+
+// Every cookie that the flow sets is one that HIDE_SESSION_COOKIE keeps from the apps.
+func TestFlowOwnsItsCookies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).ready(t)
+	answer := ask(t, w.Handler(), "GET", "/_auth/login?rd=/reports", document)
+	answer = ask(t, w.Handler(), "GET", "/_auth/callback?code=c&state=x", document+cookies(answer))
+	names := 0
+	for _, from := range []*httptest.ResponseRecorder{ask(t, w.Handler(), "GET", "/_auth/login", document), answer} {
+		for _, c := range from.Result().Cookies() {
+			names++
+			if !flow.OwnsCookie(c.Name) {
+				t.Errorf("got cookie %s, want flow.OwnsCookie to know it", c.Name)
+			}
+		}
+	}
+	if names == 0 || flow.OwnsCookie("theme") || flow.OwnsCookie("wos-session") {
+		t.Error("got no cookie of the flow's, or another's taken for one")
 	}
 }

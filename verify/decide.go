@@ -22,6 +22,7 @@ type decision struct {
 	requirement string             // of the rule or the verify URL's query, that isn't met
 	text        string             // for the client, instead of what the reason says
 	byClient    bool               // a bad_request that the gateway can't help
+	toFlow      bool               // allowed as an endpoint of the flow's
 	rule        *policy.Rule       // that decided; nil where none did
 	credential  policy.Credential  // that the request presents; empty where none was looked for
 	identity    *identity.Identity // nil: nobody's
@@ -61,7 +62,7 @@ func (h *Handler) route(c *checkRequest) (*policy.Rule, *decision) {
 		if c.firstContact {
 			return nil, setGateway("the flow's own endpoints can't be let through")
 		}
-		return nil, &decision{status: http.StatusOK}
+		return nil, &decision{status: http.StatusOK, toFlow: true}
 	}
 	if !h.Site.Protects(o.host.Name) {
 		return nil, deny(http.StatusForbidden, ReasonWrongHost, h.wrongHost(o.host.Name))

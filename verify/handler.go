@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -46,7 +47,10 @@ type Config struct {
 	Policy  func() *policy.Policy
 	APIKeys APIKeys // nil: no API key is accepted
 	// Organizations returns those that a user is a member of. nil: no switch is offered.
-	Organizations  func(ctx context.Context, userID string) ([]Organization, error)
+	Organizations func(ctx context.Context, userID string) ([]Organization, error)
+	// AppCookies returns the value of the Cookie header that the app is to get, for the
+	// gateway to set. nil: the app gets the request's own.
+	AppCookies     func(request http.Header) string
 	AllowPreflight bool                  // CORS preflights pass without a session
 	ExplainDenials bool                  // who is signed in may read which rule denies
 	LogAllowed     bool                  // also log what is allowed
@@ -204,6 +208,9 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 		header["Cache-Control"] = noStore
 		header["Vary"] = varyCookie
 		h.Headers.set(header, d.identity)
+		if h.AppCookies != nil {
+			header["Cookie"] = []string{h.cookies(c, d)}
+		}
 		w.WriteHeader(http.StatusOK)
 		return
 	}
@@ -218,6 +225,15 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 	default:
 		h.page(c, d, id).JSON(w)
 	}
+}
+
+// cookies are those that an allowed request goes on with. The flow needs its own, where
+// a gateway asks about its endpoints too.
+func (h *Handler) cookies(c *checkRequest, d *decision) string {
+	if d.toFlow {
+		return strings.Join(c.header["Cookie"], "; ")
+	}
+	return h.AppCookies(c.header)
 }
 
 var (

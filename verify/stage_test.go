@@ -63,6 +63,10 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 			config.Headers = RemoteHeaders()
 		case "allow preflight":
 			config.AllowPreflight = true
+		case "hide session cookie":
+			config.AppCookies = func(request http.Header) string {
+				return config.Cookie.Hide(request, func(name string) bool { return strings.HasPrefix(name, "authkit-") })
+			}
 		case "decision log":
 			config.LogAllowed = true
 		case "explain denials":
