@@ -27,31 +27,57 @@ func accepts(rule *policy.Rule, kind policy.Credential) bool {
 	return slices.Contains(rule.Credentials, kind)
 }
 
-// presented finds the first kind of the rule's list that the request presents. It
-// decides alone. The cookie is left to package session, also where there is none.
-func (h *Handler) presented(c *checkRequest, rule *policy.Rule) (kind policy.Credential, value string, err error) {
-	if len(rule.Credentials) == 1 && rule.Credentials[0] == policy.Cookie {
-		return policy.Cookie, "", nil
-	}
+// judgeCredentials decides by the first kind of the rule's list that the request presents.
+// It decides alone, but for a bearer token of nobody that is configured: that may be the
+// app's own, as long as something else can decide. The cookie is left to package session,
+// also where there is none.
+func (h *Handler) judgeCredentials(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
+	var foreign error
 	for _, kind := range rule.Credentials {
 		if kind == policy.Cookie {
 			if h.Cookie.Present(c.header) {
-				return kind, "", nil
+				break
 			}
 			continue
 		}
-		switch values := slices.Compact(values(c.header, rule, kind)); len(values) {
-		case 0:
-		case 1:
-			return kind, values[0], nil
-		default:
-			return kind, "", fmt.Errorf("%w (%s)", errRepeated, kind)
+		value, ok, err := presented(c.header, rule, kind)
+		switch {
+		case err == nil && !ok:
+			continue
+		case err == nil:
+			var id *identity.Identity
+			if id, err = h.verifyCredential(ctx, c, kind, value); err == nil {
+				return h.allowClient(c, rule, kind, id)
+			}
 		}
+		if errors.Is(err, session.ErrForeignToken) {
+			foreign = err
+			continue
+		}
+		return refuseCredential(c, rule, kind, err)
 	}
-	if accepts(rule, policy.Cookie) {
-		return policy.Cookie, "", nil
+	switch {
+	case accepts(rule, policy.Cookie):
+		d := h.judgeSession(ctx, c, rule)
+		if d.reason != "" && foreign != nil {
+			d.detail += "; " + foreign.Error()
+		}
+		return d
+	case foreign != nil:
+		return refuseCredential(c, rule, policy.Bearer, foreign)
 	}
-	return "", "", errNoCredential
+	return refuseCredential(c, rule, "", errNoCredential)
+}
+
+// presented returns the one credential of a kind that the request presents, if any.
+func presented(h http.Header, rule *policy.Rule, kind policy.Credential) (value string, ok bool, err error) {
+	switch values := slices.Compact(values(h, rule, kind)); len(values) {
+	case 0:
+		return "", false, nil
+	case 1:
+		return values[0], true, nil
+	}
+	return "", false, fmt.Errorf("%w (%s)", errRepeated, kind)
 }
 
 // values returns the bearer tokens or the API keys that the request presents.
@@ -97,55 +123,52 @@ func passwords(h http.Header) []string {
 
 func isKey(token string) bool { return strings.HasPrefix(token, "sk_") }
 
-// judgeCredential decides by a bearer token or an API key.
-func (h *Handler) judgeCredential(ctx context.Context, c *checkRequest, rule *policy.Rule, kind policy.Credential, value string) *decision {
-	var id *identity.Identity
-	var err error
+func (h *Handler) verifyCredential(ctx context.Context, c *checkRequest, kind policy.Credential, value string) (*identity.Identity, error) {
 	switch {
 	case kind == policy.Bearer:
-		id, err = h.Sessions.VerifyBearer(ctx, value)
+		return h.Sessions.VerifyBearer(ctx, value)
 	case h.APIKeys == nil:
-		err = apikey.ErrInvalid
-	default:
-		id, err = h.APIKeys.Verify(ctx, value, h.Peers.client(c.remoteAddr, c.header))
+		return nil, apikey.ErrInvalid
 	}
-	if err != nil {
-		return refuseCredential(c, rule, err)
-	}
+	return h.APIKeys.Verify(ctx, value, h.Peers.client(c.remoteAddr, c.header))
+}
+
+// allowClient answers a good token or key.
+func (h *Handler) allowClient(c *checkRequest, rule *policy.Rule, kind policy.Credential, id *identity.Identity) *decision {
 	if unmet := h.unmet(c, rule, id); unmet != nil {
 		return forbidClient(kind, id, *unmet)
 	}
 	if c.profile == signIn { // after a 401 of before: the client is to send the request again
 		return unavailable(errors.New("the credential is good by now"))
 	}
-	return &decision{status: http.StatusOK, identity: id}
+	return &decision{status: http.StatusOK, credential: kind, identity: id}
 }
 
 // refuseCredential is the one place that turns a refused token or key into a status.
-func refuseCredential(c *checkRequest, rule *policy.Rule, err error) *decision {
+func refuseCredential(c *checkRequest, rule *policy.Rule, kind policy.Credential, err error) *decision {
 	var limited *apikey.LimitedError
+	var d *decision
 	switch {
 	case errors.Is(err, errNoCredential):
-		d := deny(http.StatusUnauthorized, ReasonNoCredential, err.Error())
+		d = deny(http.StatusUnauthorized, ReasonNoCredential, err.Error())
 		d.challenges = challenges(c, rule, challenge("", ""))
-		return d
 	case errors.Is(err, errRepeated):
-		d := deny(c.profile.badRequestStatus(), ReasonBadRequest, err.Error())
+		d = deny(c.profile.badRequestStatus(), ReasonBadRequest, err.Error())
 		d.byClient, d.text = true, "Send one credential."
 		d.challenges = []string{challenge("invalid_request", "send one credential")}
-		return d
 	case errors.As(err, &limited):
-		d := deny(http.StatusTooManyRequests, ReasonRateLimited, err.Error())
+		d = deny(http.StatusTooManyRequests, ReasonRateLimited, err.Error())
 		if c.profile == authRequest { // nginx would make a 500 of it
 			d.status = http.StatusForbidden
 		}
 		d.retryAfter = limited.RetryAfter
-		return d
 	case errors.Is(err, session.ErrUnavailable):
-		return unavailable(err)
+		d = unavailable(err)
+	default:
+		d = deny(http.StatusUnauthorized, ReasonBadCredential, err.Error())
+		d.challenges = challenges(c, rule, challenge("invalid_token", "the token or key is not valid"))
 	}
-	d := deny(http.StatusUnauthorized, ReasonBadCredential, err.Error())
-	d.challenges = challenges(c, rule, challenge("invalid_token", "the token or key is not valid"))
+	d.credential = kind
 	return d
 }
 
@@ -153,7 +176,7 @@ func refuseCredential(c *checkRequest, rule *policy.Rule, err error) *decision {
 // sign-in that is too old RFC 9470, 3).
 func forbidClient(kind policy.Credential, id *identity.Identity, unmet policy.Unmet) *decision {
 	d := forbid(unmet)
-	d.identity, d.challenges = id, []string{challenge("insufficient_scope", "the policy requires more")}
+	d.credential, d.identity, d.challenges = kind, id, []string{challenge("insufficient_scope", "the policy requires more")}
 	if unmet.Requirement == policy.MaxAuthAge && kind == policy.Bearer {
 		d.status, d.reason = http.StatusUnauthorized, ReasonAuthTooOld
 		d.challenges = []string{challenge("insufficient_user_authentication", "a more recent sign-in is required") +

@@ -100,18 +100,10 @@ func (h *Handler) judge(ctx context.Context, c *checkRequest, rule *policy.Rule)
 	if rule.Access == policy.Public && c.require.None() && c.profile != signIn && !c.firstContact {
 		return h.public(ctx, c)
 	}
-	kind, value, err := h.presented(c, rule)
-	var d *decision
-	switch {
-	case err != nil:
-		d = refuseCredential(c, rule, err)
-	case kind == policy.Cookie:
-		d = h.judgeSession(ctx, c, rule)
-	default:
-		d = h.judgeCredential(ctx, c, rule, kind, value)
+	if len(rule.Credentials) == 1 && rule.Credentials[0] == policy.Cookie {
+		return h.judgeSession(ctx, c, rule)
 	}
-	d.credential = kind
-	return d
+	return h.judgeCredentials(ctx, c, rule)
 }
 
 // public lets everybody in, and says who it is where a session is good as it stands.

@@ -46,6 +46,12 @@ func (h *Handler) refuse(c *checkRequest, rule *policy.Rule, err error) *decisio
 	switch {
 	case errors.Is(err, session.ErrNone):
 		return h.askSignIn(c, rule, ReasonNoSession, err.Error(), signInOptions{})
+	case errors.Is(err, session.ErrConflict):
+		d := h.askSignIn(c, rule, ReasonBadSession, err.Error(), signInOptions{})
+		if c.client.navigation { // else no sign-in would help for long
+			d.cookies = h.Cookie.ExpireLines(c.header, c.original.host.Name)
+		}
+		return d
 	case errors.Is(err, session.ErrBad):
 		return h.askSignIn(c, rule, ReasonBadSession, err.Error(), signInOptions{})
 	case errors.Is(err, session.ErrSuperseded):
@@ -54,7 +60,8 @@ func (h *Handler) refuse(c *checkRequest, rule *policy.Rule, err error) *decisio
 		return h.askSignIn(c, rule, ReasonStepRequired, err.Error(), signInOptions{organizationID: step.OrganizationID})
 	case errors.Is(err, session.ErrEnded):
 		d := h.askSignIn(c, rule, ReasonSessionEnded, err.Error(), signInOptions{})
-		if c.client.navigation {
+		// Where AuthKit refuses a refresh token, the session may go on with a later cookie.
+		if c.client.navigation && !errors.Is(err, session.ErrInvalidGrant) {
 			d.cookies = h.Cookie.ClearLines(c.header)
 		}
 		return d

@@ -113,7 +113,10 @@ func (f *fakeSessions) VerifyBearer(_ context.Context, token string) (*identity.
 	case "no key set":
 		return nil, fmt.Errorf("%w: token: no key to verify it with now", session.ErrUnavailable)
 	}
-	return nil, fmt.Errorf("%w: token: invalid", session.ErrBad)
+	if strings.HasPrefix(token, "foreign") {
+		return nil, fmt.Errorf("%w: token of %q; is it to be in BEARER_ISSUERS?", session.ErrForeignToken, "https://apps.example")
+	}
+	return nil, fmt.Errorf("%w: token: invalid", session.ErrBadToken)
 }
 
 // fakeKeys knows a few API keys by name.
@@ -139,7 +142,11 @@ func (f *fakeSessions) refusal() error {
 		return session.ErrNone
 	case "bad":
 		return fmt.Errorf("%w: seal: no password opens it", session.ErrBad)
+	case "conflict":
+		return session.ErrConflict
 	case "ended":
+		return session.ErrEnded
+	case "rejected": // its refresh token; a later cookie may be there
 		return fmt.Errorf("%w: %w", session.ErrEnded, session.ErrInvalidGrant)
 	case "superseded":
 		return session.ErrSuperseded
