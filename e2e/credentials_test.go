@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -102,6 +103,7 @@ func forged(token string) string {
 const (
 	noCredential  = `Bearer`
 	badCredential = `Bearer error="invalid_token", error_description="the token or key is not valid"`
+	basic         = "\n" + `Basic realm="API key as password", charset="UTF-8"` // for programs, where keys are taken
 	tooLittle     = `Bearer error="insufficient_scope", error_description="the policy requires more"`
 )
 
@@ -127,17 +129,18 @@ func TestBearerTokensAndAPIKeys(t *testing.T) {
 			{"an application's token", "/programs/", bearer(machine), 200, "", application},
 			{"an application's token, without the permission", "/v1/reports", bearer(machine), 403, tooLittle, ""},
 			{"a token where a session would do", "/both/", bearer(token), 200, "", zoeID},
-			{"nothing", "/v1/reports", http.Header{}, 401, noCredential, ""},
+			{"nothing", "/v1/reports", http.Header{}, 401, noCredential + basic, ""},
 			{"a page that a browser opens", "/v1/reports", documentHeaders(), 401, noCredential, ""},
-			{"a forged token", "/v1/reports", bearer(forged(token)), 401, badCredential, ""},
+			{"a forged token", "/v1/reports", bearer(forged(token)), 401, badCredential + basic, ""},
 			{"a forged token of an application", "/programs/", bearer(forged(machine)), 401, badCredential, ""},
-			{"another environment's token", "/v1/reports", bearer(strangersToken(t)), 401, badCredential, ""},
-			{"an unknown key", "/v1/reports", bearer("sk_unknown_0123456789"), 401, badCredential, ""},
-			{"an unknown key in its header", "/v1/reports", key("sk_unknown_0123456789"), 401, badCredential, ""},
-			{"a forged token and a good key", "/v1/reports", http.Header{"Authorization": {"Bearer " + forged(token)}, "X-Api-Key": {acmeKey}}, 401, badCredential, ""},
+			{"another environment's token", "/v1/reports", bearer(strangersToken(t)), 401, badCredential + basic, ""},
+			{"an unknown key", "/v1/reports", bearer("sk_unknown_0123456789"), 401, badCredential + basic, ""},
+			{"an unknown key in its header", "/v1/reports", key("sk_unknown_0123456789"), 401, badCredential + basic, ""},
+			{"a forged token and a good key", "/v1/reports", http.Header{"Authorization": {"Bearer " + forged(token)}, "X-Api-Key": {acmeKey}}, 401, badCredential + basic, ""},
 			{"a key where only tokens are", "/programs/", key(acmeKey), 401, noCredential, ""},
-			{"a token in the query", "/v1/reports?access_token=" + token, http.Header{}, 401, noCredential, ""},
-			{"another scheme", "/v1/reports", http.Header{"Authorization": {"Basic em9lOnpvZQ=="}}, 401, noCredential, ""},
+			{"a token in the query", "/v1/reports?access_token=" + token, http.Header{}, 401, noCredential + basic, ""},
+			{"another password of HTTP Basic", "/v1/reports", http.Header{"Authorization": {"Basic em9lOnpvZQ=="}}, 401, noCredential + basic, ""},
+			{"a key as the password of HTTP Basic", "/v1/reports", basicKey(acmeKey), 200, "", acmeKeyID},
 			{"a token where only sessions are", "/", bearer(token), 401, "", ""},
 			{"nothing where a token or a session is", "/both/", http.Header{}, 401, noCredential, ""},
 		} {
@@ -180,6 +183,10 @@ func TestBearerTokensAndAPIKeys(t *testing.T) {
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
 func key(value string) http.Header { return http.Header{"X-Api-Key": {value}} }
+
+func basicKey(value string) http.Header {
+	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("git:"+value))}}
+}
 
 // The webhook ends a key at once, though the service remembers it.
 func TestRevokedAPIKey(t *testing.T) {

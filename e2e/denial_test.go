@@ -64,8 +64,9 @@ func TestWithoutSession(t *testing.T) {
 	})
 }
 
-// A form that is sent after the session has ended leads to the sign-in and back
-// to the form's page, and not to a second POST.
+// A form that is sent after the session has ended gets a page that says so, from which a
+// sign-in in a new tab leads to the form's page: a redirect would lose what was typed, and
+// an app's form-action would stop it without a word.
 func TestFormWithoutSession(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, g gateway) {
@@ -78,12 +79,17 @@ func TestFormWithoutSession(t *testing.T) {
 
 		a := b.post(page, s.origin+"/save", url.Values{"text": {strings.Repeat("long ", 50_000)}})
 
-		if a.Status != http.StatusSeeOther {
-			t.Fatalf("status: got %d, want 303: %s", a.Status, a.Body)
+		if a.Status != http.StatusUnauthorized || a.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Fatalf("got %d %s, want a 401 page: %s", a.Status, a.Header.Get("Content-Type"), a.Body)
 		}
-		want := s.origin + "/_auth/login?rd=" + url.QueryEscape(page.String())
-		if got := a.Header.Get("Location"); got != want {
-			t.Errorf("Location: got %s, want %s", got, want)
+		login := s.origin + "/_auth/login?rd=" + url.QueryEscape(page.String())
+		for _, want := range []string{"What you typed was not sent.", `<a href="` + login + `" target="_blank">Sign in</a>`} {
+			if !strings.Contains(string(a.Body), want) {
+				t.Errorf("got %s, want %s in it", a.Body, want)
+			}
+		}
+		if got := a.Header.Get("X-Auth-Login-Url"); got != login {
+			t.Errorf("X-Auth-Login-URL: got %s, want %s", got, login)
 		}
 	})
 }

@@ -252,7 +252,10 @@ func (h *Handler) writeReason(header http.Header, c *checkRequest, d *decision) 
 			header.Set("HX-Redirect", d.loginURL)
 		}
 	}
-	if len(d.challenges) > 0 {
+	// nginx adds the challenge of this answer to the one that /verify/sign-in gives the
+	// browser, and in some versions only a line of it. So the example says who follows.
+	signInFollows := c.profile == authRequest && first(c.header, "X-Auth-Sign-In") != ""
+	if len(d.challenges) > 0 && !signInFollows {
 		header["Www-Authenticate"] = d.challenges
 	}
 	if d.retryAfter > 0 {
