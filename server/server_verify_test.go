@@ -132,15 +132,14 @@ func TestRefreshRefusedAtVerify(t *testing.T) {
 		answer http.HandlerFunc
 		status int
 		reason string
-		clears bool
 		logged string
 	}{
-		{"invalid_grant", say(400, `{"error":"invalid_grant"}`), 303, "session_ended", true, `"level":"info"`},
-		{"our own credentials are refused", say(401, `{"error":"invalid_client"}`), 503, "unavailable", false, `"level":"error"`},
-		{"our own request is refused", say(401, `{"message":"Unauthorized"}`), 503, "unavailable", false, `"level":"error"`},
-		{"too many requests", say(429, `{}`), 503, "unavailable", false, `"level":"warn"`},
-		{"AuthKit is down", say(500, `{}`), 503, "unavailable", false, `"level":"warn"`},
-		{"AuthKit's answer is no session", say(200, `{}`), 503, "unavailable", false, `"level":"warn"`},
+		{"invalid_grant", say(400, `{"error":"invalid_grant"}`), 303, "session_ended", `"level":"info"`},
+		{"our own credentials are refused", say(401, `{"error":"invalid_client"}`), 503, "unavailable", `"level":"error"`},
+		{"our own request is refused", say(401, `{"message":"Unauthorized"}`), 503, "unavailable", `"level":"error"`},
+		{"too many requests", say(429, `{}`), 503, "unavailable", `"level":"warn"`},
+		{"AuthKit is down", say(500, `{}`), 503, "unavailable", `"level":"warn"`},
+		{"AuthKit's answer is no session", say(200, `{}`), 503, "unavailable", `"level":"warn"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,8 +151,8 @@ func TestRefreshRefusedAtVerify(t *testing.T) {
 			if reason := got.Header().Get("X-Auth-Reason"); got.Code != tt.status || reason != tt.reason {
 				t.Errorf("got %d %s, want %d %s", got.Code, reason, tt.status, tt.reason)
 			}
-			if cleared := got.Header()["Set-Cookie"] != nil; cleared != tt.clears {
-				t.Errorf("got Set-Cookie %q, want one: %t", got.Header()["Set-Cookie"], tt.clears)
+			if lines := got.Header()["Set-Cookie"]; lines != nil { // a later cookie may be there
+				t.Errorf("got Set-Cookie %q, want none", lines)
 			}
 			if !strings.Contains(w.log.String(), tt.logged) || strings.Contains(w.log.String(), old[20:]) {
 				t.Errorf("got log %s, want %s in it and no cookie", w.log, tt.logged)
