@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -66,6 +67,7 @@ type Handler struct {
 	emailIsLogin bool                           // by the identity headers
 	renewals     *otter.Cache[renewal, renewed] // redirects that brought a cookie, of the last minute
 	metrics      *metrics
+	cookiesLost  sync.Once
 }
 
 // New makes a Handler.
@@ -127,6 +129,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p profile, firs
 		h.metrics.count(d)
 	}
 	h.log(&c, d, id)
+	h.noticeLostCookies(&c)
 	h.write(w, &c, d, id)
 }
 

@@ -42,6 +42,18 @@ func (h *Handler) log(c *checkRequest, d *decision, id string) {
 		Str("request_id", id).Msg(d.message())
 }
 
+// noticeLostCookies says once that nginx's lines for HIDE_SESSION_COOKIE are there, which
+// the examples tell in a header, and the variable isn't: then the app gets no cookies.
+func (h *Handler) noticeLostCookies(c *checkRequest) {
+	if c.profile != authRequest || h.AppCookies != nil || first(c.header, "X-Auth-Hide-Session-Cookie") == "" {
+		return
+	}
+	h.cookiesLost.Do(func() {
+		h.Log.Error().Str("event", "verify").Str("host", c.original.host.String()).
+			Msg("the gateway takes the app's cookies from this service's answers, so the app gets none: set HIDE_SESSION_COOKIE=true, or remove the gateway's lines")
+	})
+}
+
 // level is the one of a decision's line. /verify/auth-request has logged already what
 // /verify/sign-in answers.
 func (d *decision) level(p profile) zerolog.Level {

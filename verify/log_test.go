@@ -44,3 +44,31 @@ authkit_forward_auth_decisions_total{outcome="unavailable",reason="unavailable"}
 		t.Error(err)
 	}
 }
+
+// nginx's lines without HIDE_SESSION_COOKIE take all cookies from the app. That is said once.
+func TestLostCookiesAreNoticed(t *testing.T) {
+	t.Parallel()
+	const asks = "X-Original-Method: GET\nX-Original-URL: https://app.example.com/\nX-Auth-Hide-Session-Cookie: 1"
+	for _, tt := range []struct {
+		name, endpoint, header string
+		settings               map[string]string
+		want                   []int // lines in the log, request by request
+	}{
+		{"without the variable", "/verify/auth-request", asks, nil, []int{1, 0}},
+		{"with it", "/verify/auth-request", asks, map[string]string{"hide session cookie": "true"}, []int{0, 0}},
+		{"without the lines", "/verify/auth-request", "X-Original-Method: GET\nX-Original-URL: https://app.example.com/", nil, []int{0, 0}},
+		{"in another profile a client's word counts for nothing", "/verify/forward-auth", forwardedReports + "X-Auth-Hide-Session-Cookie: 1", nil, []int{0, 0}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, tt.settings)
+			s.sessions.state = "good"
+			for i, want := range tt.want {
+				s.ask("GET", tt.endpoint, headerOf(t, tt.header))
+				if got := strings.Count(s.log.String(), "HIDE_SESSION_COOKIE=true"); got != want {
+					t.Errorf("request %d: got log %q, want %d lines about it", i+1, s.log, want)
+				}
+			}
+		})
+	}
+}
