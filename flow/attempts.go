@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 const (
@@ -30,8 +32,11 @@ type attempt struct {
 
 // attemptOf is the attempt of a sign-in that comes back now.
 func (f *Flow) attemptOf(s state) attempt {
-	return attempt{Page: fingerprint(f.destination(s.ReturnURL)), Number: s.Attempt, At: f.Now()}
+	return attempt{Page: pageOf(f.destination(s.ReturnURL)), Number: s.Attempt, At: f.Now()}
 }
+
+// pageOf names a destination in a record of attempts.
+func pageOf(destination string) string { return fingerprint(site.StateReturnURL(destination)) }
 
 func (f *Flow) sealAttempts(attempts ...attempt) string {
 	plaintext, err := json.Marshal(attempts)
@@ -43,7 +48,7 @@ func (f *Flow) sealAttempts(attempts ...attempt) string {
 
 // nextAttempt counts on for a destination, from 1.
 func (f *Flow) nextAttempt(r *http.Request, destination string) attempt {
-	next := attempt{Page: fingerprint(destination), Number: 1}
+	next := attempt{Page: pageOf(destination), Number: 1}
 	for _, last := range f.cookieAttempts(r) {
 		if last.Page == next.Page {
 			next.Restarted = next.Restarted || last.Restarted

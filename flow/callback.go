@@ -20,14 +20,14 @@ func (f *Flow) callback(w http.ResponseWriter, r *http.Request) {
 	code := query.Get("code")
 	switch {
 	case query.Has("error"):
-		f.release(w, s)
+		f.release(w, r, s)
 		f.log(r).Info().Str("event", "sign_in").Str("error", errorCode(query.Get("error"))).Msg("AuthKit returned an error")
 		show(w, r, f.errorPage(s.ReturnURL, query.Get("error")))
 	case !s.trusted() || f.once.used(s.sealed, f.Now()):
-		f.release(w, s)
+		f.release(w, r, s)
 		f.rejectState(w, r, s)
 	case code == "":
-		f.release(w, s)
+		f.release(w, r, s)
 		show(w, r, f.errorPage(s.ReturnURL, ""))
 	case isHead(r):
 		f.redirectToReturnURL(w, r, s.ReturnURL)

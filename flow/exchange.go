@@ -34,7 +34,7 @@ func (f *Flow) exchange(w http.ResponseWriter, r *http.Request, s signIn, value 
 		return
 	}
 	defer f.exchanges.Release(1)
-	f.release(w, s)
+	f.release(w, r, s)
 	if !f.once.use(value, f.Now()) {
 		f.rejectState(w, r, s)
 		return

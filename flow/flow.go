@@ -34,7 +34,8 @@ type Flow struct {
 	attempts   *seal.Box
 	selections *seal.Box
 	signOuts   *seal.Box
-	once       onceList // sealed states and selections that were exchanged
+	returnURLs *seal.Box // those that don't fit into a state
+	once       onceList  // sealed states and selections that were exchanged
 	exchanges  *semaphore.Weighted
 }
 
@@ -46,7 +47,7 @@ func New(c Config) (*Flow, error) {
 	f := &Flow{Config: c, exchanges: semaphore.NewWeighted(exchangeSlots)}
 	for purpose, box := range map[string]**seal.Box{
 		"flow state": &f.states, "flow attempts": &f.attempts, "flow organization selection": &f.selections,
-		"flow sign-out": &f.signOuts,
+		"flow sign-out": &f.signOuts, "flow return URL": &f.returnURLs,
 	} {
 		made, err := seal.NewBox(purpose, c.Passwords...)
 		if err != nil {

@@ -29,6 +29,7 @@ func (f *Flow) offerOrganizations(w http.ResponseWriter, r *http.Request, s sign
 		return
 	}
 	f.bind(w, s.sealed)
+	f.carryReturnURL(w, r, s.sealed, s.ReturnURL)
 	p := page.Page{Status: http.StatusOK, Title: "Choose an organization", Text: "Which organization do you want to sign in to?"}
 	sealed := f.selections.Seal(plaintext)
 	for _, organization := range e.Organizations {

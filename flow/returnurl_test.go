@@ -1,10 +1,14 @@
 package flow
 
 import (
+	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // arrival signs in with a return URL and returns where the browser ends up.
@@ -127,11 +131,14 @@ func TestLongReturnURL(t *testing.T) {
 		{"2,048 bytes", long(app+"/a?q=", "x", 2048), long(app+"/a?q=", "x", 2048)},
 		{"2,048 bytes that JSON escapes", long(app+"/a?", "&", 2048), long(app+"/a?", "&", 2048)},
 		{"2,048 bytes of quotation marks", long(app+"/a?", `"`, 2048), long(app+"/a?", `"`, 2048)},
-		{"2,049 bytes", long(app+"/a?q=", "x", 2049), app + "/a"},
+		{"2,049 bytes", long(app+"/a?q=", "x", 2049), long(app+"/a?q=", "x", 2049)},
+		{"8,192 bytes", long(app+"/a?q=", "x", 8192), long(app+"/a?q=", "x", 8192)},
+		{"8,192 bytes that hardly compress", noise(8192), noise(8192)},
+		{"8,193 bytes", long(app+"/a?q=", "x", 8193), app + "/a"},
 		{"15,000 bytes", long(app+"/a?q=", "x", 15_000), app + "/a"},
-		{"a path of 2,048 bytes and a query", long(app+"/", "x", 2048) + "?q", long(app+"/", "x", 2048)},
-		{"a path of 2,049 bytes", long(app+"/", "x", 2049), app + "/home"},
-		{"a path of 15,000 bytes", long(app+"/", "x", 15_000), app + "/home"},
+		{"a path of 8,192 bytes", long(app+"/", "x", 8192), long(app+"/", "x", 8192)},
+		{"a path of 8,192 bytes and a query", long(app+"/", "x", 8192) + "?q", long(app+"/", "x", 8192)},
+		{"a path of 8,193 bytes", long(app+"/", "x", 8193), app + "/home"},
 		{"20,000 bytes", long(app+"/a?q=", "x", 20_000), app + "/home"},
 	}
 	for _, tt := range tests {
@@ -152,5 +159,148 @@ func TestReturnURLIsNotTakenFromTheCallback(t *testing.T) {
 	callback := b.begin(login+"?rd=/mine", paula)
 	if a := b.get(callback + "&rd=https%3A%2F%2Fapp.example.com%2Fother&return_to=/other"); a.location() != app+"/mine" {
 		t.Errorf("got %q, want the state's", a.location())
+	}
+}
+
+// noise is a return URL of random characters, the same each time.
+func noise(length int) string {
+	const alphabet = "!$'()*+,-./0123456789:;<=>@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+	random := rand.NewChaCha8([32]byte{1})
+	b := []byte(app + "/a?")
+	for len(b) < length {
+		b = append(b, alphabet[random.Uint64()%uint64(len(alphabet))])
+	}
+	return string(b)
+}
+
+// The cookies of a long return URL stay on the flow's path, go with the sign-in, and are
+// missed by nobody but the query.
+func TestLongReturnURLsCookies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{defaultReturn: app + "/home"})
+	b := w.browser(t)
+	a := b.get(login + "?rd=" + url.QueryEscape(noise(8000)))
+	state := parse(t, a.location()).Query().Get("state")
+	if len(state) > 4000 {
+		t.Errorf("the state has %d bytes", len(state))
+	}
+	var names []string
+	for _, line := range a.header["Set-Cookie"] {
+		if name, rest, _ := strings.Cut(line, "="); strings.HasPrefix(name, "authkit-return-") {
+			names = append(names, name)
+			if !strings.HasSuffix(rest, "; Path=/_auth/; Max-Age=600; HttpOnly; Secure; SameSite=Lax") || len(line) > 4096 {
+				t.Errorf("got %d bytes: %s", len(line), line)
+			}
+		}
+	}
+	prefix := "authkit-return-" + fingerprint(state)[:16]
+	if want := []string{prefix + ".0", prefix + ".1", prefix + ".2"}; !slices.Equal(names, want) {
+		t.Errorf("got cookies %q, want %q", names, want)
+	}
+	end := b.get(b.choose(a.location(), paula))
+	if end.location() != noise(8000) {
+		t.Errorf("got %.60q", end.location())
+	}
+	for name := range b.sends(callback) {
+		if strings.HasPrefix(name, "authkit-return-") {
+			t.Errorf("%s stays", name)
+		}
+	}
+}
+
+func TestLongReturnURLIsLost(t *testing.T) {
+	t.Parallel()
+	otherBox := func(w *world, _ string) string { return w.states.Seal([]byte("x")) }
+	tests := []struct {
+		name, rd string
+		cookie   func(w *world, value string) string // instead of each one's value; "": none
+		want     string
+	}{
+		{"no cookies", noise(8000), func(*world, string) string { return "" }, app + "/a"},
+		{"changed", noise(8000), func(_ *world, value string) string { return value[1:] }, app + "/a"},
+		{"another box", noise(3000), otherBox, app + "/a"},
+		{"of another state", noise(3000), func(w *world, _ string) string {
+			recorder := httptest.NewRecorder()
+			w.carryReturnURL(recorder, httptest.NewRequest("GET", login, nil), "another state", noise(3001))
+			return recorder.Result().Cookies()[0].Value
+		}, app + "/a"},
+		{"no cookies, and a long path", app + "/" + strings.Repeat("x", 3000), func(*world, string) string { return "" }, app + "/home"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, settings{defaultReturn: app + "/home"})
+			b := w.browser(t)
+			address := b.begin(login+"?rd="+url.QueryEscape(tt.rd), paula)
+			for name, value := range b.sends(callback) {
+				if strings.HasPrefix(name, "authkit-return-") {
+					b.plant(callback, name, tt.cookie(w, value))
+				}
+			}
+			if a := b.get(address); a.location() != tt.want || a.cookie("wos-session=Fe26") == "" {
+				t.Errorf("got status %d to %.60q, want %q", a.status, a.location(), tt.want)
+			}
+		})
+	}
+}
+
+// A restart, a choice of an organization and a failed sign-in keep it.
+func TestLongReturnURLSurvives(t *testing.T) {
+	t.Parallel()
+	long := noise(6000)
+	rd := "?rd=" + url.QueryEscape(long)
+	w := newWorld(t, settings{})
+
+	b := w.browser(t)
+	late := b.begin(login+rd, paula)
+	b.refuses = refuse("__Host-authkit-state-")
+	if a := b.get(late); parse(t, a.location()).Query().Get("rd") != long {
+		t.Errorf("a restart: got status %d to %.80q", a.status, a.location())
+	}
+
+	b = w.browser(t)
+	choice := b.get(b.get(b.get(login + rd + "&login_hint=" + url.QueryEscape(sam)).location()).location())
+	if a := b.press(choice, "Globex"); a.location() != long {
+		t.Errorf("a choice: got status %d to %.80q", a.status, a.location())
+	}
+
+	b = w.browser(t)
+	cancelled := b.post(b.get(login+rd).location(), url.Values{"cancel": {"1"}}).location()
+	if a := b.get(cancelled); parse(t, a.link("Try again")).Query().Get("rd") != long {
+		t.Errorf("cancelled: got status %d: %.80q", a.status, a.link("Try again"))
+	}
+}
+
+// Tabs with long return URLs: all of their cookies together stay small.
+func TestLongReturnURLsDontPileUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	b := w.browser(t)
+	var last string
+	for i := range 5 {
+		last = b.begin(login+"?rd="+url.QueryEscape(noise(5000+i)), paula)
+		w.clock.advance(time.Second)
+		if n := len(b.header(callback).Get("Cookie")); n > 12_500 {
+			t.Errorf("tab %d: %d bytes of cookies", i+1, n)
+		}
+	}
+	if a := b.get(last); a.location() != noise(5004) {
+		t.Errorf("the last one: got status %d to %.60q", a.status, a.location())
+	}
+}
+
+// A loop is noticed whether the cookies come back or not.
+func TestLongReturnURLLoops(t *testing.T) {
+	t.Parallel()
+	for name, refuses := range map[string]func(string) bool{"with the cookies": nil, "without": refuse("authkit-return-")} {
+		w := newWorld(t, settings{})
+		b := w.browser(t)
+		b.refuses = refuses
+		for range 2 {
+			b.get(b.begin(login+"?rd="+url.QueryEscape(noise(5000)), paula))
+		}
+		if a := b.get(login + "?rd=" + url.QueryEscape(noise(5000))); a.status != http.StatusForbidden {
+			t.Errorf("%s: got status %d to %.60q", name, a.status, a.location())
+		}
 	}
 }

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 const (
@@ -27,7 +30,7 @@ const (
 type state struct {
 	Nonce     string    `json:"n"` // makes every state another one
 	Verifier  string    `json:"v"` // PKCE code verifier (RFC 7636)
-	ReturnURL string    `json:"r"` // where to go then; empty: the default
+	ReturnURL string    `json:"r"` // where to go then; empty: the default. Sealed, it is site.StateReturnURL
 	Attempt   int       `json:"a"` // how often this page was tried just now, from 1
 	Restarted bool      `json:"s"` // a callback has begun the sign-in anew already
 	Issued    time.Time `json:"t"`
@@ -51,6 +54,8 @@ func (s state) challenge() string {
 
 // sealState seals a state and binds it to the browser.
 func (f *Flow) sealState(w http.ResponseWriter, r *http.Request, s state) (string, error) {
+	returnURL := s.ReturnURL
+	s.ReturnURL = site.StateReturnURL(returnURL)
 	var plaintext bytes.Buffer
 	e := json.NewEncoder(&plaintext)
 	e.SetEscapeHTML(false) // a URL's & would become six bytes
@@ -60,6 +65,7 @@ func (f *Flow) sealState(w http.ResponseWriter, r *http.Request, s state) (strin
 	sealed := f.states.Seal(plaintext.Bytes())
 	f.dropSurplus(w, r)
 	f.bind(w, sealed)
+	f.carryReturnURL(w, r, sealed, returnURL)
 	return sealed, nil
 }
 
@@ -136,16 +142,20 @@ type signIn struct {
 // code is exchanged.
 func (f *Flow) readSignIn(r *http.Request, sealed string) signIn {
 	s := signIn{sealed: sealed, cookie: f.stateCookieOf(r, sealed)}
-	s.state, s.opened, s.fresh = f.openState(sealed)
+	if s.state, s.opened, s.fresh = f.openState(sealed); s.opened {
+		s.ReturnURL = cmp.Or(f.carriedReturnURL(r, sealed), s.ReturnURL)
+	}
 	return s
 }
 
 // trusted reports whether this browser began the sign-in, here and lately.
 func (s signIn) trusted() bool { return s.cookie != "" && s.opened && s.fresh }
 
-// release takes away the cookie of a sign-in, which is good for one use whatever comes of it.
-func (f *Flow) release(w http.ResponseWriter, s signIn) {
+// release takes away the cookies of a sign-in, which are good for one use whatever comes
+// of it.
+func (f *Flow) release(w http.ResponseWriter, r *http.Request, s signIn) {
 	if s.cookie != "" {
 		f.expireState(w, s.cookie)
+		f.releaseReturnURL(w, r, s.sealed)
 	}
 }
