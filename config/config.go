@@ -96,6 +96,9 @@ type Config struct {
 	CookieSlim bool `env:"COOKIE_SLIM" envDefault:"false"`
 	// Where a sign-in leads that asks for no page: a path, or a URL on a protected host.
 	DefaultReturnURL *url.URL `env:"DEFAULT_RETURN_URL"`
+	// Brings the `#fragment` of a page back after the sign-in: two pages of the flow's keep it in the
+	// browser, by a script of a few lines each. It never reaches a server.
+	KeepFragment bool `env:"KEEP_FRAGMENT" envDefault:"false"`
 	// Where AuthKit sends the browser after a sign-out, as registered in the dashboard under Redirects.
 	// Not set: the dashboard's default.
 	LogoutReturnURL *url.URL `env:"LOGOUT_RETURN_URL"`

@@ -62,19 +62,25 @@ func (f *Flow) rejectState(w http.ResponseWriter, r *http.Request, s signIn) {
 	}
 	next.Number-- // this one did not end in a session
 	next.Restarted = true
-	f.restart(w, r, next, s.state)
+	f.restart(w, r, next, s)
 }
 
 // restart begins a state's sign-in anew, and records that.
-func (f *Flow) restart(w http.ResponseWriter, r *http.Request, a attempt, s state) {
+func (f *Flow) restart(w http.ResponseWriter, r *http.Request, a attempt, s signIn) {
 	f.recordAttempt(w, r, a)
-	f.lead(w, r, f.Site.FlowURL(site.Login, s.ReturnURL, map[string]string{
+	again := f.Site.FlowURL(site.Login, s.ReturnURL, map[string]string{
 		"attempts": f.sealAttempts(a), "organization_id": s.OrganizationID, "max_age": seconds(s.MaxAge),
-	}), "One more step")
+	})
+	if !f.leadByScript(w, r, again, restoreFragment, s.sealed) {
+		f.lead(w, r, again, "One more step")
+	}
 }
 
 // completeSignIn records the attempt and sends the browser to where it wanted to go.
 func (f *Flow) completeSignIn(w http.ResponseWriter, r *http.Request, s signIn) {
 	f.recordAttempt(w, r, f.attemptOf(s.state))
-	f.redirectToReturnURL(w, r, s.ReturnURL)
+	destination := f.destination(s.ReturnURL)
+	if destination == "" || !f.leadByScript(w, r, destination, restoreFragment, s.sealed) {
+		f.redirectToReturnURL(w, r, s.ReturnURL)
+	}
 }

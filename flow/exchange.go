@@ -74,7 +74,7 @@ func (f *Flow) exchangeError(w http.ResponseWriter, r *http.Request, s signIn, e
 	if errors.As(err, &step) && s.Attempt < maxAttempts {
 		f.log(r).Info().Str("event", "sign_in").Str("code", step.Code).Msg("AuthKit asks for a step")
 		s.OrganizationID = cmp.Or(step.OrganizationID, s.OrganizationID)
-		f.restart(w, r, f.attemptOf(s.state), s.state)
+		f.restart(w, r, f.attemptOf(s.state), s)
 		return
 	}
 	f.fail(w, r, s.state, err)

@@ -22,6 +22,7 @@ type Config struct {
 	Passwords       []string // as for the session cookie: the first seals, all open
 	DefaultReturn   string   // DEFAULT_RETURN_URL, absolute; empty: / or the signed-in page
 	LogoutReturnURL string   // LOGOUT_RETURN_URL, registered at AuthKit
+	KeepFragment    bool     // KEEP_FRAGMENT: the return URL's #fragment comes back, by two pages with a script
 	Log             zerolog.Logger
 	Now             func() time.Time // nil: time.Now
 }

@@ -56,7 +56,9 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request, screen string) {
 		f.fail(w, r, s, err)
 		return
 	}
-	redirect(w, hosted)
+	if !f.leadByScript(w, r, hosted, keepFragment, sealed) {
+		redirect(w, hosted)
+	}
 }
 
 func option(value string) string {

@@ -43,6 +43,7 @@ type settings struct {
 	redirectURI   string // empty: https://app.example.com/_auth/callback
 	cookieDomain  string
 	defaultReturn string
+	keepFragment  bool
 	logoutReturn  string   // LOGOUT_RETURN_URL; empty: signedOut
 	passwords     []string // empty: password
 	issuers       []string // WORKOS_ISSUER
@@ -163,7 +164,7 @@ func (w *world) startService(t testing.TB, s settings) {
 	}
 	w.Flow, err = New(Config{
 		Site: place, Sessions: sessions, AuthKit: client, Passwords: s.passwords,
-		DefaultReturn: s.defaultReturn, LogoutReturnURL: s.logoutReturn, Log: log, Now: w.clock.Now,
+		DefaultReturn: s.defaultReturn, LogoutReturnURL: s.logoutReturn, KeepFragment: s.keepFragment, Log: log, Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -47,8 +47,15 @@ const (
 	NewTab Target = "_blank"
 )
 
-// Next is where the browser goes on by itself, and a link in case it doesn't.
-type Next struct{ URL string }
+// Next is where the browser goes on by itself, and a link in case it doesn't: at once,
+// or by a script, and after two seconds where scripts don't run.
+type Next struct {
+	URL string
+	// Script is a constant of the caller's, allowed by its hash. It finds the link by its
+	// id, next, with URL as data-to and Key as data-key. Empty: there is none.
+	Script string
+	Key    string
+}
 
 // Button is a form with hidden fields that is sent by POST.
 type Button struct {
@@ -69,8 +76,10 @@ var tmpl = template.Must(template.New("page").Parse(source))
 // no form-action: that would block the redirect from a form's POST to AuthKit.
 var policy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; base-uri 'none'; frame-ancestors "
 
-func styleHash() string {
-	sum := sha256.Sum256([]byte(style))
+func styleHash() string { return hash(style) }
+
+func hash(source string) string {
+	sum := sha256.Sum256([]byte(source))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
@@ -87,15 +96,24 @@ func Secure(h http.Header) {
 // HTML writes the page. Headers that the caller has set stay.
 func (p Page) HTML(w http.ResponseWriter) {
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, view{p, template.CSS(style)}); err != nil {
+	v := view{Page: p, Style: template.CSS(style)}
+	if p.Next != nil {
+		v.Script = template.JS(p.Next.Script)
+	}
+	if err := tmpl.Execute(&b, v); err != nil {
 		http.Error(w, p.Title, p.Status)
 		return
 	}
 	h := w.Header()
 	Secure(h)
 	h.Set("Content-Security-Policy", policy+p.ancestors())
-	if p.Next != nil { // a form's POST ends with the page, so that no form-action policy concerns this
+	switch { // a form's POST ends with the page, so that no form-action policy concerns this
+	case p.Next == nil:
+	case p.Next.Script == "":
 		h.Set("Refresh", "0;url="+p.Next.URL)
+	default:
+		h.Set("Refresh", "2;url="+p.Next.URL)
+		h.Set("Content-Security-Policy", policy+p.ancestors()+"; script-src 'sha256-"+hash(p.Next.Script)+"'")
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
@@ -112,7 +130,8 @@ func (p Page) ancestors() string {
 
 type view struct {
 	Page
-	Style template.CSS
+	Style  template.CSS
+	Script template.JS
 }
 
 // problem is RFC 9457's object, with members of our own.

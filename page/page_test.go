@@ -103,7 +103,7 @@ func TestNextMovesOn(t *testing.T) {
 	if got, want := w.Header().Get("Refresh"), "0;url=https://auth.example.com/login?rd=%2Fx&y=z;b"; got != want {
 		t.Errorf("got Refresh %q, want %q", got, want)
 	}
-	if want := `<a href="https://auth.example.com/login?rd=%2Fx&amp;y=z;b">Continue</a>`; !strings.Contains(w.Body.String(), want) {
+	if want := `href="https://auth.example.com/login?rd=%2Fx&amp;y=z;b" data-to=`; !strings.Contains(w.Body.String(), want) {
 		t.Errorf("body lacks %q: %s", want, w.Body)
 	}
 }

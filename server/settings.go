@@ -79,7 +79,8 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 func (s *Server) flowSettings(client *authkit.Client) flow.Config {
 	return flow.Config{
 		Site: s.site, Sessions: s.sessions, AuthKit: client, Passwords: passwords(s.config),
-		DefaultReturn: optional(s.config.DefaultReturnURL), LogoutReturnURL: optional(s.config.LogoutReturnURL), Log: s.log,
+		DefaultReturn: optional(s.config.DefaultReturnURL), LogoutReturnURL: optional(s.config.LogoutReturnURL),
+		KeepFragment: s.config.KeepFragment, Log: s.log,
 	}
 }
 

@@ -1,0 +1,1 @@
+(()=>{const a=document.getElementById("next").dataset;try{if(location.hash)sessionStorage.setItem(a.key,location.hash)}catch{}location.replace(a.to)})()

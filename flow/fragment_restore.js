@@ -1,0 +1,1 @@
+(()=>{const a=document.getElementById("next").dataset;let h="";try{h=sessionStorage.getItem(a.key)||"";sessionStorage.removeItem(a.key)}catch{}location.replace(a.to+(h[0]=="#"?h:""))})()
