@@ -1,9 +1,12 @@
 package identity
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -39,13 +42,23 @@ func (i *Identity) Claims() []Claim {
 // and the token doesn't say who.
 var ErrNoActor = errors.New("claim act names nobody")
 
+// Decode sets what the members of a claims object say, as Decode does for any table. The
+// claims of the sealed user are left out unless withUser is set.
+func (i *Identity) Decode(members map[string]json.RawMessage, withUser bool) error {
+	claims := i.Claims()
+	if !withUser {
+		claims = slices.DeleteFunc(claims, func(c Claim) bool { return c.OfUser })
+	}
+	return Decode(members, claims)
+}
+
 // Decode sets what the members of a claims object say; one that is null or not there
 // sets nothing. A claim with another JSON type than AuthKit's own is an error, which
 // quotes no value: it must not pass for a user without that role or organization.
-func (i *Identity) Decode(members map[string]json.RawMessage, withUser bool) error {
-	for _, claim := range i.Claims() {
+func Decode(members map[string]json.RawMessage, claims []Claim) error {
+	for _, claim := range claims {
 		value, ok := members[claim.Name]
-		if !ok || string(value) == "null" || claim.OfUser && !withUser {
+		if !ok || string(value) == "null" {
 			continue
 		}
 		err := claim.decode(value)
@@ -76,7 +89,18 @@ func (c Claim) decode(value json.RawMessage) error {
 		}
 		return nil
 	}
-	if into, ok := c.Into.(*time.Time); ok {
+	switch into := c.Into.(type) {
+	case *string:
+		if text, ok := plainText(value); ok {
+			*into = text
+			return nil
+		}
+	case *[]string:
+		if texts, ok := plainTexts(value); ok {
+			*into = texts
+			return nil
+		}
+	case *time.Time:
 		var date *jwt.NumericDate
 		if err := json.Unmarshal(value, &date); err != nil {
 			return err
@@ -85,4 +109,32 @@ func (c Claim) decode(value json.RawMessage) error {
 		return nil
 	}
 	return json.Unmarshal(value, c.Into)
+}
+
+// plainText returns a JSON string that is as it looks, as most are: a decoder would read
+// each of them twice.
+func plainText(value json.RawMessage) (string, bool) {
+	last := len(value) - 1
+	if last < 1 || value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 || !utf8.Valid(value) {
+		return "", false
+	}
+	return string(value[1:last]), true
+}
+
+// plainTexts is plainText for a list of them without spaces.
+func plainTexts(value json.RawMessage) ([]string, bool) {
+	last := len(value) - 1
+	if last < 1 || value[0] != '[' || bytes.IndexByte(value, '\\') >= 0 || !utf8.Valid(value) {
+		return nil, false
+	}
+	texts := []string{}
+	for rest := value[1:last]; len(rest) > 0; {
+		end := bytes.IndexByte(rest[1:], '"') + 2
+		if rest[0] != '"' || end < len(rest) && rest[end] != ',' {
+			return nil, false
+		}
+		texts = append(texts, string(rest[1:end-1]))
+		rest = rest[min(end+1, len(rest)):]
+	}
+	return texts, true
 }

@@ -30,6 +30,12 @@ func TestDecode(t *testing.T) {
 		{"a token can't say whose email address is verified", `{"email":"ceo@corp.example","email_verified":true}`, false, Identity{}, ""},
 		{"a policy test's can", `{"email":"ceo@corp.example","email_verified":true}`, true,
 			Identity{Email: "ceo@corp.example", EmailVerified: true}, ""},
+		{"lists", `{"roles":["admin","müller"],"permissions":[],"entitlements":["a,b","\u0041"],"feature_flags":[ "x" , "]" ]}`, false, Identity{
+			Roles: []string{"admin", "müller"}, Permissions: []string{}, Entitlements: []string{"a,b", "A"}, FeatureFlags: []string{"x", "]"}}, ""},
+		{"escapes", `{"role":"\u0061dmin","org_id":"a\"b"}`, false, Identity{Role: "admin", OrganizationID: `a"b`}, ""},
+		{"a list of another type", `{"roles":["admin",1]}`, false, Identity{}, "claim roles has a wrong JSON type"},
+		{"a list of lists", `{"roles":[["admin"]]}`, false, Identity{}, "claim roles has a wrong JSON type"},
+		{"a text instead of a list", `{"roles":"admin"}`, false, Identity{}, "claim roles has a wrong JSON type"},
 		{"null is not said", `{"sub":null,"roles":null,"act":null}`, false, Identity{}, ""},
 		{"another JSON type", `{"role":["admin"]}`, false, Identity{}, "claim role has a wrong JSON type"},
 		{"somebody acts, but who", `{"act":{"sub":""}}`, false, Identity{}, "claim act names nobody"},

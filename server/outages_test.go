@@ -135,13 +135,13 @@ func keyOutages() []outage {
 	return []outage{
 		{
 			name: "The key set is out of reach at start", early: true, begin: fault(jwks), end: cleared,
-			valid: 503, expired: 503, keySets: 7, rest: 30 * time.Second,
+			valid: 503, expired: 503, keySets: 65, rest: 30 * time.Second,
 			metric: `authkit_request_seconds_count{endpoint="jwks",result="503"}`, value: "1",
 			ready: "waiting for AuthKit's key set", logged: "AuthKit's key set can't be fetched; trying again",
 		},
 		{
 			name: "The key set is out of reach later", begin: func(t testing.TB, s *stricken) { fault(jwks)(t, s); s.keysAge.Store(int64(11 * time.Minute)) }, end: cleared,
-			valid: 200, expired: 200, refreshes: 20, keySets: 8, rest: 30 * time.Second,
+			valid: 200, expired: 200, refreshes: 20, keySets: 65, rest: 30 * time.Second,
 			metric: `authkit_request_seconds_count{endpoint="jwks",result="503"}`, value: "1",
 			ready: staleKeys, logged: "session refreshed",
 		},

@@ -95,23 +95,12 @@ func parseClaims(payload []byte) (*Claims, error) {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	var audience jwt.Audience
-	var issuedAt, notBefore, expiresAt *jwt.NumericDate
-	for _, claim := range []struct {
-		name string
-		into any
-	}{
-		{"jti", &c.ID}, {"iss", &c.Issuer}, {"client_id", &c.ClientID}, {"aud", &audience},
-		{"iat", &issuedAt}, {"nbf", &notBefore}, {"exp", &expiresAt},
-	} {
-		value, present := members[claim.name]
-		if !present || string(value) == "null" {
-			continue
-		}
-		if err := json.Unmarshal(value, claim.into); err != nil { // left out: it may quote the value
-			return nil, fmt.Errorf("%w: claim %s has a wrong JSON type", ErrInvalid, claim.name)
-		}
+	if err := identity.Decode(members, []identity.Claim{
+		{Name: "jti", Into: &c.ID}, {Name: "iss", Into: &c.Issuer}, {Name: "client_id", Into: &c.ClientID}, {Name: "aud", Into: &audience},
+		{Name: "iat", Into: &c.IssuedAt}, {Name: "nbf", Into: &c.NotBefore}, {Name: "exp", Into: &c.ExpiresAt},
+	}); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	c.Audience = audience
-	c.IssuedAt, c.NotBefore, c.ExpiresAt = issuedAt.Time(), notBefore.Time(), expiresAt.Time()
 	return c, nil
 }
