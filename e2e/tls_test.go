@@ -24,6 +24,12 @@ func publicOrigin(port string) string { return "https://" + publicHost + ":" + p
 // startNginxWithTLS runs the example for a public name.
 func startNginxWithTLS(t *testing.T, at addresses) {
 	t.Helper()
+	startNginxWithTLSEdited(t, at, func(string) {})
+}
+
+// startNginxWithTLSEdited runs it after changes to its files.
+func startNginxWithTLSEdited(t *testing.T, at addresses, edit func(dir string)) {
+	t.Helper()
 	dir := copyExample(t, "nginx")
 	certificate, key := selfSigned(t)
 	replace(t, dir, "authkit/http.conf", "server auth:9000;", "server "+at.service+";")
@@ -33,6 +39,7 @@ func startNginxWithTLS(t *testing.T, at addresses) {
 	replace(t, dir, "app.example.com.conf", "listen 80;", "listen "+freeAddress(t)+";")
 	replace(t, dir, "app.example.com.conf", "/etc/nginx/tls/app.example.com.crt", certificate)
 	replace(t, dir, "app.example.com.conf", "/etc/nginx/tls/app.example.com.key", key)
+	edit(dir)
 	runNginx(t, dir, at.gateway)
 }
 
