@@ -26,6 +26,8 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 		{"nginx sends them", "nginx/authkit/identity.conf", `(?m)^proxy_set_header (\S+) +\$authkit_\w+;$`},
 		{"traefik copies them", "traefik/dynamic.yml", `(?m)^ {10}- (\S+)$`},
 		{"traefik strips them", "traefik/dynamic.yml", `(?m)^ {10}(\S+): ""$`},
+		{"traefik copies them, a flow on its own host", "traefik/auth.example.com.yml", `(?m)^ {10}- (\S+)$`},
+		{"traefik strips them, a flow on its own host", "traefik/auth.example.com.yml", `(?m)^ {10}(\S+): ""$`},
 		{"traefik strips them, labels", "traefik/docker-labels.yml", `(?m)\.customrequestheaders\.(\S+): ""$`},
 	} {
 		t.Run(list.name, func(t *testing.T) {
@@ -80,11 +82,14 @@ func TestNginxVariables(t *testing.T) {
 // Every flow endpoint is in every example, by name.
 func TestExamplesNameEveryFlowEndpoint(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"nginx/authkit/server.conf", "traefik/dynamic.yml", "traefik/docker-labels.yml"} {
+	for file, prefix := range map[string]string{
+		"nginx/authkit/server.conf": "/_auth/", "nginx/auth.example.com.conf": " /",
+		"traefik/dynamic.yml": "`/_auth/", "traefik/docker-labels.yml": "`/_auth/", "traefik/auth.example.com.yml": "`/",
+	} {
 		text := example(t, file)
 		for _, name := range []string{"login", "sign-up", "callback", "switch", "logout", "webhooks"} {
-			if !regexp.MustCompile(`/_auth/` + name + "[` ]").MatchString(text) {
-				t.Errorf("%s: got no /_auth/%s", file, name)
+			if !regexp.MustCompile(prefix + name + "[` ]").MatchString(text) {
+				t.Errorf("%s: got no %s%s", file, prefix, name)
 			}
 		}
 	}

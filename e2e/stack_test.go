@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -52,6 +53,7 @@ func buildAndRun(m *testing.M) int {
 // stack is everything, connected.
 type stack struct {
 	origin  string // what the browser sees: the gateway's
+	flow    string // where the sign-in flow is, without a slash at the end; empty: at the origin's /_auth
 	at      addresses
 	service *process
 	app     *app
@@ -105,7 +107,7 @@ func (s *stack) startAuthKit(t *testing.T, webhooks ...string) {
 		BaseURL:          base,
 		ClientID:         clientID,
 		APIKey:           apiKey,
-		RedirectURIs:     []string{s.origin + "/_auth/callback"},
+		RedirectURIs:     []string{s.redirectURI()},
 		LogoutReturnURLs: []string{s.origin + "/favicon.ico"},
 		Users:            append(users, user),
 		Organizations:    append(organizations, organization),
@@ -122,6 +124,10 @@ func (s *stack) startAuthKit(t *testing.T, webhooks ...string) {
 	t.Cleanup(func() { s.authKit.Close(); server.Close() })
 }
 
+func (s *stack) redirectURI() string {
+	return cmp.Or(s.flow, s.origin+"/_auth") + "/callback"
+}
+
 func (s *stack) startService(t *testing.T, g gateway, environment []string) {
 	t.Helper()
 	api, err := url.Parse(s.api)
@@ -133,7 +139,7 @@ func (s *stack) startService(t *testing.T, g gateway, environment []string) {
 		"WORKOS_API_KEY=" + apiKey,
 		"WORKOS_CLIENT_ID=" + clientID,
 		"WORKOS_COOKIE_PASSWORD=" + cookiePassword,
-		"WORKOS_REDIRECT_URI=" + s.origin + "/_auth/callback",
+		"WORKOS_REDIRECT_URI=" + s.redirectURI(),
 		"WORKOS_API_HOSTNAME=" + api.Hostname(),
 		"WORKOS_API_HTTPS=false",
 		"WORKOS_API_PORT=" + api.Port(),
