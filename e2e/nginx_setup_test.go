@@ -112,7 +112,6 @@ func TestNginxOwnHeaders(t *testing.T) {
 				"    add_header Strict-Transport-Security max-age=63072000 always;\n    include authkit/server.conf;")
 			const before = "    # Public, and exactly this path."
 			replace(t, dir, "localhost.conf", before, snippet(t, "nginx", `(?s)    location /embed \{.*?\n    \}\n`)+before)
-			replace(t, dir, "localhost.conf", "proxy_pass http://app;", "include app.conf;")
 		})
 	}}
 	s := newStack(t, nginx)
