@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+)
+
+// startHidingCookie are the gateways with the lines that keep the session cookie from the app, as their READMEs
+// have them.
+func startHidingCookie() []gateway {
+	return []gateway{
+		{"nginx", "nginx", localhost, func(t *testing.T, at addresses) {
+			startNginxEdited(t, at, func(dir string) {
+				const line = "include authkit/hide-session-cookie.conf;\n"
+				snippet(t, "nginx", `(?m)^        `+line)
+				replace(t, dir, "localhost.conf", "include authkit/protect.conf;\n", "include authkit/protect.conf;\n"+line)
+				replace(t, dir, "localhost.conf", "include authkit/answer.conf;\n", "include authkit/answer.conf;\n"+line)
+			})
+		}},
+		{"traefik", "traefik", localhost, func(t *testing.T, at addresses) {
+			dir := traefikExample(t, at)
+			replace(t, dir, "dynamic.yml", "# - Cookie", "- Cookie")
+			runTraefik(t, dir, at.gateway)
+		}},
+	}
+}
+
+// With HIDE_SESSION_COOKIE=true the app gets its own cookies, byte for byte, and not the service's.
+func TestHideSessionCookie(t *testing.T) {
+	t.Parallel()
+	for _, g := range startHidingCookie() {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t, g, "HIDE_SESSION_COOKIE=true")
+			session := "wos-session=" + s.sealedSession(t, zoe)
+			for _, test := range []struct{ name, cookie, want string }{
+				{"no other", session, ""},
+				{"one before", "a=1; " + session, "a=1"},
+				{"one behind", session + "; b=2", "b=2"},
+				{"on both sides", "a=1; " + session + "; b=2", "a=1; b=2"},
+				{"odd values", `a="x, y"; ` + session + `; b=1=2==; c; d={"e":1}`, `a="x, y"; b=1=2==; c; d={"e":1}`},
+				{"a similar name", "my-wos-session=1; wos-sessions=2; " + session, "my-wos-session=1; wos-sessions=2"},
+				{"a chunk", session + "; wos-session.1=x; a=1", "a=1"},
+			} {
+				t.Run(test.name, func(t *testing.T) {
+					b := newBrowser(t)
+					h := fetchHeaders()
+					h.Set("Cookie", test.cookie)
+					for _, path := range []string{"/", adminPath} {
+						a := b.send(http.MethodGet, s.origin+path, h, "")
+						if got := b.seen(a).Header.Get("Cookie"); got != test.want {
+							t.Errorf("%s: the app got %q, want %q", path, got, test.want)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// The gateway's lines without the variable take all cookies from the app, as the READMEs say: never the session's
+// alone left in.
+func TestHideSessionCookieWithoutTheVariable(t *testing.T) {
+	t.Parallel()
+	for _, g := range startHidingCookie() {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t, g)
+			b := newBrowser(t)
+			h := fetchHeaders()
+			h.Set("Cookie", "a=1; wos-session="+s.sealedSession(t, zoe))
+
+			got := b.seen(b.send(http.MethodGet, s.origin+"/", h, "")).Header.Get("Cookie")
+
+			if got != "" {
+				t.Errorf("the app got %q, want no cookie", got)
+			}
+		})
+	}
+}
