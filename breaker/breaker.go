@@ -7,7 +7,8 @@ import (
 
 const (
 	defaultInterval = time.Second
-	maxFailed       = 1000 // keys that are known to have failed; then they are forgotten
+	maxFailed       = 1000        // keys that are known to have failed; then they are forgotten
+	remembers       = time.Minute // a key that failed so lately isn't the first to be tried
 )
 
 // State is what a Breaker does with calls.
@@ -31,7 +32,8 @@ type Breaker struct {
 	Now func() time.Time
 
 	mu       sync.Mutex
-	failed   map[string]time.Time // the last failure of a key; emptied by a success
+	counted  map[string]time.Time // failures that count towards opening; emptied by a success
+	failed   map[string]time.Time // the last failure of each key, for a minute or until it succeeds itself
 	opened   time.Time            // zero: closed
 	next     time.Time            // when the next trial is due, while open
 	onTrial  string               // the key of the latest trial
@@ -48,7 +50,7 @@ func (b *Breaker) Allow(key string) (wait time.Duration, ok bool) {
 		return 0, true
 	}
 	now, due := b.now(), b.next
-	if _, failed := b.failed[key]; failed && b.Threshold > 1 {
+	if at, failed := b.failed[key]; failed && b.Threshold > 1 && now.Sub(at) < remembers {
 		due = due.Add(b.interval())
 	}
 	if wait := due.Sub(now); wait > 0 {
@@ -65,7 +67,8 @@ func (b *Breaker) Success(key string) (closed bool) {
 	defer b.mu.Unlock()
 	closed = !b.opened.IsZero()
 	b.opened, b.underWay = time.Time{}, false
-	clear(b.failed)
+	clear(b.counted)
+	delete(b.failed, key)
 	return closed
 }
 
@@ -80,7 +83,7 @@ func (b *Breaker) Failure(key string) (opened bool) {
 		b.underWay = b.underWay && key != b.onTrial
 		return false
 	}
-	if len(b.failed) < b.Threshold {
+	if len(b.counted) < b.Threshold {
 		return false
 	}
 	b.opened, b.next = now, now.Add(b.interval())
@@ -91,15 +94,16 @@ func (b *Breaker) Failure(key string) (opened bool) {
 // the Window are forgotten.
 func (b *Breaker) note(key string, now time.Time) {
 	if b.failed == nil || len(b.failed) >= maxFailed {
-		b.failed = map[string]time.Time{}
+		b.failed, b.counted = map[string]time.Time{}, map[string]time.Time{}
 	}
 	if b.opened.IsZero() && b.Window > 0 {
-		for other, at := range b.failed {
+		for other, at := range b.counted {
 			if now.Sub(at) > b.Window {
-				delete(b.failed, other)
+				delete(b.counted, other)
 			}
 		}
 	}
+	b.counted[key] = now
 	b.failed[key] = now
 }
 
