@@ -1,0 +1,350 @@
+package replica
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
+)
+
+const (
+	maxSwaps   = 40 // of one change, others writing in between
+	writeLimit = 32 // writes at one time, after an outage
+)
+
+func newTag() (tag family.Tag) {
+	_, _ = rand.Read(tag[:])
+	return tag
+}
+
+func storeKey(key family.Key) string { return "s" + base64.RawURLEncoding.EncodeToString(key[:]) }
+
+// Look returns the copy of a record as it is known, read again where it is stale, or where
+// fresh asks for that. certain is false where the store couldn't be asked.
+func (r *Replica) Look(ctx context.Context, key family.Key, fresh bool) (c *Copy, record *family.Record, certain bool) {
+	c = r.Copy(key)
+	record = c.Record()
+	if c.local() || !fresh && c.Fresh(record) {
+		return c, record, true
+	}
+	if fresh {
+		certain = r.read(ctx, c)
+	} else {
+		found, _, _ := r.reads.Do(string(key[:]), func() (any, error) { return r.read(context.WithoutCancel(ctx), c), nil })
+		certain = found.(bool)
+	}
+	return c, c.Record(), certain
+}
+
+func (c *Copy) isKnown() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known
+}
+
+// read merges what the store has into a copy. What was announced since it began makes
+// the copy stale again.
+func (r *Replica) read(ctx context.Context, c *Copy) bool {
+	c.mu.Lock()
+	news := c.news
+	c.mu.Unlock()
+	gaps, began := r.gaps.Load(), time.Since(r.started)
+	theirs, ok := r.loadRecord(ctx, c.key)
+	if !ok {
+		return false
+	}
+	c.mu.Lock()
+	c.learn(theirs, r.Now())
+	if c.news == news && !r.isEvicted(c) {
+		c.stale.Store(false)
+	}
+	c.gap.Store(gaps)
+	c.readAt.Store(int64(began))
+	c.mu.Unlock()
+	r.copies.weigh(c)
+	return true
+}
+
+func (r *Replica) isEvicted(c *Copy) bool { return r.copies.peek(c.key) != c }
+
+func (r *Replica) loadRecord(ctx context.Context, key family.Key) (*family.Record, bool) {
+	tag, plaintext, ok := r.load(ctx, storeKey(key), r.TTL)
+	if !ok || plaintext == nil {
+		return nil, ok
+	}
+	return r.parse(tag, plaintext)
+}
+
+func (r *Replica) parse(tag Tag, plaintext []byte) (*family.Record, bool) {
+	if plaintext == nil {
+		return nil, true
+	}
+	record, err := family.Parse(plaintext)
+	if err == nil && Tag(record.Tag) != tag {
+		err = family.ErrMalformed
+	}
+	if err != nil {
+		r.garbage(err)
+		return nil, false
+	}
+	return record, true
+}
+
+// Seen changes a record that is in memory only, and there only; any other as Change does.
+func (r *Replica) Seen(ctx context.Context, key family.Key, change func(*family.Record) bool) *family.Record {
+	c := r.Copy(key)
+	c.mu.Lock()
+	if !c.onlySeen() {
+		c.mu.Unlock()
+		record, _ := r.Change(ctx, key, change)
+		return record
+	}
+	defer c.mu.Unlock()
+	next := c.full().Clone()
+	if !change(next) {
+		return c.record.Load()
+	}
+	next.Trim(r.Now())
+	if len(next.Tokens) == 1 && c.record.Load() == &nothing {
+		c.seen = next.Tokens[0]
+		return &nothing
+	}
+	c.record.Store(next)
+	return next
+}
+
+// InMemory reports whether a record is in memory only so far.
+func (c *Copy) InMemory() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.onlySeen()
+}
+
+// Change changes a record by compare-and-swap, here and in the store, and announces it.
+// change gets a clone of what is known and reports whether it changed it; it may be called
+// several times. stored is false where the store doesn't have the result: then it is kept here,
+// announced whole, and written later.
+func (r *Replica) Change(ctx context.Context, key family.Key, change func(*family.Record) bool) (record *family.Record, stored bool) {
+	ctx = context.WithoutCancel(ctx)
+	c := r.Copy(key)
+	defer r.copies.weigh(c)
+	defer r.locks.lock(key)()
+	if c.local() {
+		return c.changeHere(change)
+	}
+	if !c.isKnown() {
+		r.readOnce(ctx, c)
+	}
+	for range maxSwaps {
+		w, done := c.attempt(change)
+		if done {
+			return w.next, true
+		}
+		if !w.known {
+			break
+		}
+		swapped, theirs, err := r.swapRecord(ctx, key, w.base, w.next)
+		if err != nil {
+			break
+		}
+		if record, ok := c.after(w, swapped, theirs, r.Now()); ok {
+			return record, true
+		}
+	}
+	return r.keep(ctx, c, change)
+}
+
+// readOnce reads a record for the first time.
+func (r *Replica) readOnce(ctx context.Context, c *Copy) {
+	gaps, began := r.gaps.Load(), time.Since(r.started)
+	if theirs, ok := r.loadRecord(ctx, c.key); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.learn(theirs, r.Now())
+		c.gap.Store(gaps)
+		c.readAt.Store(int64(began))
+	}
+}
+
+// changeHere changes a record that nobody else has.
+func (c *Copy) changeHere(change func(*family.Record) bool) (*family.Record, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next, changed := c.next(change)
+	if changed {
+		c.set(next, true)
+	}
+	return next, true
+}
+
+// next is the record after a change, and whether there is one. The caller holds mu.
+func (c *Copy) next(change func(*family.Record) bool) (next *family.Record, changed bool) {
+	own := c.full()
+	next = own.Clone()
+	if !change(next) {
+		return c.record.Load(), false
+	}
+	next.Count, next.Tag = own.Count+1, newTag()
+	next.Trim(c.replica.Now())
+	return next, true
+}
+
+// write is one attempt to change a record in the store.
+type write struct {
+	own, next *family.Record
+	base      Tag
+	known     bool
+}
+
+// attempt makes the record to write. done: there is nothing to write.
+func (c *Copy) attempt(change func(*family.Record) bool) (w write, done bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w = write{own: c.record.Load(), base: c.base, known: c.known}
+	next, changed := c.next(change)
+	w.next = next
+	return w, !changed && !c.dirty
+}
+
+// after takes in what the store answered. ok: the change is stored, as record.
+func (c *Copy) after(w write, swapped bool, theirs *family.Record, now family.Moment) (record *family.Record, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	own, pointer := c.full(), c.record.Load()
+	if !swapped {
+		c.learn(theirs, now)
+		return nil, false
+	}
+	c.base = Tag(w.next.Tag)
+	if pointer == w.own {
+		c.set(w.next, false)
+		return w.next, true
+	}
+	merged := family.Merge(own, w.next, now) // another replica's answer was merged meanwhile
+	if merged.Same(w.next) {
+		c.set(w.next, false)
+		return w.next, true
+	}
+	merged.Count, merged.Tag = merged.Count+1, newTag()
+	c.set(merged, true)
+	return merged, true
+}
+
+func (r *Replica) swapRecord(ctx context.Context, key family.Key, base Tag, next *family.Record) (swapped bool, theirs *family.Record, err error) {
+	swapped, tag, plaintext, err := r.swap(ctx, storeKey(key), base, Tag(next.Tag), next.Append(nil), message{
+		Kind: kindChanged, Key: key[:], Tag: next.Tag[:], Count: next.Count,
+	})
+	if err != nil || swapped {
+		return swapped, nil, err
+	}
+	theirs, ok := r.parse(tag, plaintext)
+	if !ok {
+		return false, nil, errUnreadable
+	}
+	return false, theirs, nil
+}
+
+// keep changes a record that can't be written now, and announces it whole.
+func (r *Replica) keep(ctx context.Context, c *Copy, change func(*family.Record) bool) (record *family.Record, stored bool) {
+	c.mu.Lock()
+	next, changed := c.next(change)
+	if changed {
+		c.news++
+		c.set(next, true)
+	}
+	stored = !c.dirty
+	c.mu.Unlock()
+	if changed {
+		r.announceWhole(ctx, c.key, next)
+	}
+	return next, stored
+}
+
+func (r *Replica) announceWhole(ctx context.Context, key family.Key, record *family.Record) {
+	_ = r.publish(ctx, message{ // whoever misses it asks, or reads it once it is written
+		Kind: kindChanged, Key: key[:], Tag: record.Tag[:], Count: record.Count, Record: record.Append(nil),
+	})
+}
+
+// flush writes the copies that the store hasn't got, until one can't be written.
+func (r *Replica) flush(ctx context.Context) {
+	slots := make(chan struct{}, writeLimit)
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	answers := false
+	for _, key := range r.copies.allUnwritten() {
+		if key.Private() || r.unreadable.recent(key) {
+			continue
+		}
+		if !answers { // the first one shows whether the store takes writes again
+			if !r.writeBack(ctx, key) {
+				return
+			}
+			answers = true
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		writing.Go(func() { defer func() { <-slots }(); r.writeBack(ctx, key) })
+	}
+}
+
+// writeBack writes one copy. It reports whether the store can be asked.
+func (r *Replica) writeBack(ctx context.Context, key family.Key) bool {
+	c := r.copies.peek(key)
+	if c == nil {
+		return true
+	}
+	defer r.locks.lock(key)()
+	for range maxSwaps {
+		c.mu.Lock()
+		w := write{own: c.record.Load(), base: c.base}
+		dirty := c.dirty
+		c.mu.Unlock()
+		if w.next = w.own; !dirty || w.own.Count == 0 {
+			return true
+		}
+		swapped, theirs, err := r.swapRecord(ctx, key, w.base, w.next)
+		if errors.Is(err, errUnreadable) {
+			r.unreadable.add(key)
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		c.after(w, swapped, theirs, r.Now())
+	}
+	return true
+}
+
+const unreadableWait = 10 * time.Second
+
+// unreadable are the records of which the store holds something that doesn't open; they
+// are tried again, but not each time.
+type unreadable struct {
+	mu    sync.Mutex
+	tried map[family.Key]time.Time
+}
+
+func (u *unreadable) add(key family.Key) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.tried == nil || len(u.tried) >= 100_000 {
+		u.tried = map[family.Key]time.Time{}
+	}
+	u.tried[key] = time.Now()
+}
+
+func (u *unreadable) recent(key family.Key) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	at, ok := u.tried[key]
+	return ok && time.Since(at) < unreadableWait
+}

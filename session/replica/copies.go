@@ -1,0 +1,354 @@
+package replica
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
+)
+
+const (
+	maxCopyBytes = 256 << 20
+	copyBytes    = 280 // of a copy of a session that was only seen, and its place in the map
+	evictSample  = 12  // of so many copies the one goes whose use is longest ago
+)
+
+// Copy is what this replica knows of a record.
+type Copy struct {
+	replica *Replica
+	key     family.Key
+	record  atomic.Pointer[family.Record] // never nil
+	readAt  atomic.Int64                  // when the last read of the store began, since the start
+	gap     atomic.Uint64                 // how many gaps of the bus there were then
+	stale   atomic.Bool                   // another tag was announced, or the copy was evicted
+	used    atomic.Uint32                 // last use, in minutes since the start
+
+	mu    sync.Mutex
+	seen  family.Token // while record is &nothing: the one token that is known of a session that was only seen
+	base  Tag          // of what the store has, as last read or written; zero: nothing
+	news  uint32       // raised by each reason to be stale
+	known bool         // the store was read
+	dirty bool         // the store hasn't got all of this
+}
+
+var nothing family.Record
+
+// Fresh reports whether the record may still be answered from without asking the store:
+// it is the copy's, and nothing else was announced.
+func (c *Copy) Fresh(record *family.Record) bool {
+	if c.record.Load() != record || c.stale.Load() {
+		return false
+	}
+	r := c.replica
+	if r.alone() || c.key.Private() {
+		c.touch()
+		return true
+	}
+	now := time.Since(r.started)
+	if c.gap.Load() != r.gaps.Load() || !r.hearsAt(now) && now-time.Duration(c.readAt.Load()) > deafLimit {
+		return false
+	}
+	c.touch()
+	return true
+}
+
+func (c *Copy) touch() {
+	if now := c.replica.minute(); c.used.Load() != now {
+		c.used.Store(now)
+	}
+}
+
+// Record is what is known, whether or not it is fresh. Of a session that was only seen that is
+// an empty record, see Token.
+func (c *Copy) Record() *family.Record { return c.record.Load() }
+
+// Token is what a record of this copy says of a token, nil if nothing. It must not be changed.
+func (c *Copy) Token(record *family.Record, hash family.Hash) *family.Token {
+	if record != &nothing {
+		return record.Find(hash)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen.Hash != hash || hash == (family.Hash{}) {
+		return nil
+	}
+	t := c.seen
+	return &t
+}
+
+// Known reports whether a record of this copy knows of any token.
+func (c *Copy) Known(record *family.Record) bool {
+	if record != &nothing {
+		return len(record.Tokens) > 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seen.Hash != family.Hash{}
+}
+
+// full is the record, with the token of a session that was only seen. The caller holds mu.
+func (c *Copy) full() *family.Record {
+	record := c.record.Load()
+	if record == &nothing && c.seen.Hash != (family.Hash{}) {
+		record = &family.Record{Tokens: []family.Token{c.seen}}
+	}
+	return record
+}
+
+// Key is the record's.
+func (c *Copy) Key() family.Key { return c.key }
+
+// local reports whether the record is the process's own.
+func (c *Copy) local() bool { return c.replica.alone() || c.key.Private() }
+
+// onlySeen reports whether the record is in memory only so far. The caller holds mu.
+func (c *Copy) onlySeen() bool { return c.base == Tag{} && c.record.Load().Count == 0 }
+
+// markStale notes that the store may know more.
+func (c *Copy) markStale() {
+	c.mu.Lock()
+	c.news++
+	c.mu.Unlock()
+	c.stale.Store(true)
+}
+
+// set puts a record in the place of the one before. The caller holds mu.
+func (c *Copy) set(record *family.Record, dirty bool) {
+	c.record.Store(record)
+	if c.dirty != dirty {
+		c.dirty = dirty
+		c.replica.copies.moved(c, dirty)
+	}
+}
+
+// learn takes in what the store has, nil for nothing. The caller holds mu.
+func (c *Copy) learn(theirs *family.Record, now family.Moment) {
+	c.known = true
+	own := c.full()
+	if theirs == nil {
+		c.base = Tag{}
+		c.set(c.record.Load(), own.Count > 0)
+		return
+	}
+	c.base = Tag(theirs.Tag)
+	if own.Tag == theirs.Tag {
+		c.set(own, false)
+		return
+	}
+	trimmed := theirs.Clone()
+	trimmed.Trim(now)
+	merged := family.Merge(own, theirs, now)
+	if merged.Same(trimmed) {
+		c.set(theirs, false)
+		return
+	}
+	merged.Count++
+	merged.Tag = newTag()
+	c.set(merged, true)
+}
+
+// absorb merges what another replica sent whole, and reports whether it says more.
+func (c *Copy) absorb(theirs *family.Record, now family.Moment) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	own := c.full()
+	if own.Tag == theirs.Tag {
+		return false
+	}
+	merged := family.Merge(theirs, own, now)
+	if merged.Same(own) {
+		return false
+	}
+	merged.Count = max(merged.Count, 1) + 1
+	merged.Tag = newTag()
+	c.news++
+	c.set(merged, true)
+	return true
+}
+
+// copies are those of a Replica, by key. Clean ones make room first.
+type copies struct {
+	mu    sync.Mutex
+	clean map[family.Key]*Copy // in the store, or never there
+	dirty map[family.Key]*Copy // not in the store as they are; alone: all that were ever changed
+	bytes int
+	size  map[family.Key]int32 // of those that are larger than copyBytes
+}
+
+func (s *copies) init() {
+	s.clean, s.dirty, s.size = map[family.Key]*Copy{}, map[family.Key]*Copy{}, map[family.Key]int32{}
+}
+
+// Copy returns the copy of a record, a new one if there is none.
+func (r *Replica) Copy(key family.Key) *Copy {
+	s := &r.copies
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.find(key); c != nil {
+		c.touch()
+		return c
+	}
+	c := &Copy{replica: r, key: key}
+	c.record.Store(&nothing)
+	c.touch()
+	s.clean[key] = c
+	s.bytes += copyBytes
+	s.evict(c)
+	return c
+}
+
+func (s *copies) find(key family.Key) *Copy {
+	if c, ok := s.clean[key]; ok {
+		return c
+	}
+	return s.dirty[key]
+}
+
+// peek returns a copy if there is one.
+func (s *copies) peek(key family.Key) *Copy {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.find(key)
+}
+
+// moved notes that a copy has become dirty or clean.
+func (s *copies) moved(c *Copy, dirty bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.find(c.key) != c {
+		return
+	}
+	delete(s.clean, c.key)
+	delete(s.dirty, c.key)
+	if dirty {
+		s.dirty[c.key] = c
+	} else {
+		s.clean[c.key] = c
+	}
+}
+
+// weigh notes how much memory a copy takes now.
+func (s *copies) weigh(c *Copy) {
+	record := c.record.Load()
+	more := int32(0)
+	if record != &nothing {
+		more = int32(160 + len(record.Tokens)*80)
+	}
+	if record.Current != nil {
+		more += int32(len(record.Current.Sealed)) + 80
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.find(c.key) != c || s.size[c.key] == more {
+		return
+	}
+	s.bytes += int(more - s.size[c.key])
+	s.size[c.key] = more
+	s.evict(c)
+}
+
+// evict makes room, but not of one copy.
+func (s *copies) evict(but *Copy) {
+	for s.bytes > maxCopyBytes {
+		from := s.clean
+		if len(from) == 0 || len(from) == 1 && from[but.key] == but {
+			from = s.dirty
+		}
+		var oldest *Copy
+		n := 0
+		for _, c := range from {
+			if c != but && (oldest == nil || c.used.Load() < oldest.used.Load()) {
+				oldest = c
+			}
+			if n++; n > evictSample {
+				break
+			}
+		}
+		if oldest == nil {
+			return
+		}
+		s.remove(oldest)
+		oldest.replica.metrics.evictions.Inc()
+	}
+}
+
+func (s *copies) remove(c *Copy) {
+	delete(s.clean, c.key)
+	delete(s.dirty, c.key)
+	s.bytes -= copyBytes + int(s.size[c.key])
+	delete(s.size, c.key)
+	c.stale.Store(true) // for good: whoever holds it looks again
+}
+
+// sweep forgets copies that weren't used for so long.
+func (s *copies) sweep(ttl time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, all := range []map[family.Key]*Copy{s.clean, s.dirty} {
+		for _, c := range all {
+			if unused := c.replica.minute() - c.used.Load(); time.Duration(unused)*time.Minute > ttl {
+				s.remove(c)
+			}
+		}
+	}
+}
+
+// unwritten counts the copies that aren't in the store yet.
+func (s *copies) unwritten() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.dirty)
+}
+
+// all lists the keys of the copies that aren't in the store yet.
+func (s *copies) allUnwritten() []family.Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := make([]family.Key, 0, len(s.dirty))
+	for key := range s.dirty {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func (s *copies) count() (all, unwritten, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clean) + len(s.dirty), len(s.dirty), s.bytes
+}
+
+// keyLocks keep two changes of one record from being made at the same time.
+type keyLocks struct {
+	mu   sync.Mutex
+	held map[family.Key]*keyLock
+}
+
+type keyLock struct {
+	free  chan struct{} // holds one value while nobody has the lock
+	users int
+}
+
+func (l *keyLocks) lock(key family.Key) (unlock func()) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held = map[family.Key]*keyLock{}
+	}
+	k := l.held[key]
+	if k == nil {
+		k = &keyLock{free: make(chan struct{}, 1)}
+		k.free <- struct{}{}
+		l.held[key] = k
+	}
+	k.users++
+	l.mu.Unlock()
+	<-k.free
+	return func() {
+		k.free <- struct{}{}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if k.users--; k.users == 0 {
+			delete(l.held, key)
+		}
+	}
+}

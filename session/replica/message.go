@@ -1,0 +1,158 @@
+package replica
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
+)
+
+// Kinds of messages, see the package comment.
+const (
+	kindPing    = "ping"
+	kindChanged = "changed"
+	kindEnded   = "ended"
+	kindEvent   = "event"
+	kindAsk     = "ask"
+	kindAnswer  = "answer"
+	kindHello   = "hello"
+	kindKnown   = "known"
+	kindGoodbye = "goodbye"
+)
+
+// busPlace stands in messages where values have their key.
+const busPlace = "bus"
+
+// message is what replicas tell each other. Which fields are set depends on the kind.
+type message struct {
+	Kind   string `json:"k"`
+	From   []byte `json:"f"`
+	Number uint64 `json:"n,omitempty"` // of this sender's messages, or of its pings
+
+	Sent     []uint64 `json:"s,omitempty"` // ping: messages that the store took before it
+	Interval int64    `json:"i,omitempty"` // ping: milliseconds until the next one
+
+	Key    []byte  `json:"r,omitempty"` // changed, ask, answer: of the record
+	Tag    []byte  `json:"t,omitempty"` // changed
+	Count  uint64  `json:"c,omitempty"` // changed
+	Record []byte  `json:"w,omitempty"` // changed, answer: the record itself
+	Token  []byte  `json:"h,omitempty"` // ask
+	Ask    []byte  `json:"a,omitempty"` // ask, answer: which question
+	Ends   []End   `json:"e,omitempty"` // ended, known
+	Events []Event `json:"v,omitempty"` // event, known
+
+	EndsDigest   []byte `json:"ed,omitempty"` // hello: what the sender knows already
+	EventsDigest []byte `json:"vd,omitempty"` // hello
+}
+
+// End says that a session was ended.
+type End struct {
+	Key       family.Key    `json:"-"`
+	KeyText   []byte        `json:"k"`
+	At        family.Moment `json:"a"`
+	SessionID string        `json:"s,omitempty"` // where AuthKit is to be told
+	Holder    []byte        `json:"h,omitempty"` // who tells AuthKit
+}
+
+// number makes the bytes of a message of this replica and gives it its number.
+func (r *Replica) number(m message) (uint64, []byte) {
+	if m.Kind == "" {
+		return 0, nil
+	}
+	m.From = r.holder[:]
+	if m.Kind != kindPing {
+		m.Number = r.counted.Add(1)
+	}
+	plaintext, err := json.Marshal(m)
+	if err != nil { // of a type that always encodes
+		panic(err)
+	}
+	return m.Number, r.box.SealFor(busPlace, plaintext)
+}
+
+// publish sends a message. Where that fails, nobody misses its number.
+func (r *Replica) publish(ctx context.Context, m message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+	defer cancel()
+	number, sealed := r.number(m)
+	if err := r.Bus.Publish(ctx, sealed); err != nil {
+		return err
+	}
+	r.sent(number)
+	return nil
+}
+
+var errMessage = errors.New("replica: malformed message")
+
+// receive takes a message of any replica's.
+func (r *Replica) receive(sealed []byte) {
+	plaintext, err := r.box.OpenFor(busPlace, sealed)
+	if err != nil {
+		r.garbage(err)
+		return
+	}
+	var m message
+	if err := json.Unmarshal(plaintext, &m); err != nil || len(m.From) != len(family.Holder{}) {
+		r.garbage(errMessage)
+		return
+	}
+	from := family.Holder(m.From)
+	if from == r.holder {
+		if m.Kind == kindPing {
+			r.heardMyself(m.Number)
+		}
+		return
+	}
+	r.heardFrom(from, m)
+	switch m.Kind {
+	case kindChanged:
+		r.heardChanged(m)
+	case kindEnded, kindKnown:
+		r.heardEnds(m.Ends, m.Kind == kindEnded)
+		r.events.add(r.Now(), m.Events...)
+	case kindEvent:
+		r.events.add(r.Now(), m.Events...)
+	case kindAsk:
+		r.heardAsk(m)
+	case kindAnswer:
+		r.heardAnswer(from, m)
+	case kindHello:
+		r.heardHello(m)
+	}
+}
+
+// heardChanged makes a copy stale, or merges a record that the store doesn't have.
+func (r *Replica) heardChanged(m message) {
+	if len(m.Key) != len(family.Key{}) || len(m.Tag) != len(family.Tag{}) {
+		return
+	}
+	key, tag := family.Key(m.Key), family.Tag(m.Tag)
+	if m.Record != nil {
+		r.heardRecord(key, m.Record)
+		return
+	}
+	c := r.copies.peek(key)
+	if c == nil || c.Record().Tag == tag {
+		return
+	}
+	behind := c.Record().Count >= m.Count // the store's is older than the copy, perhaps
+	c.markStale()
+	if behind {
+		r.goRead(c)
+	}
+}
+
+func (r *Replica) heardRecord(key family.Key, encoded []byte) {
+	record, err := family.Parse(encoded)
+	if err != nil || key.Private() {
+		r.garbage(errMessage)
+		return
+	}
+	c := r.Copy(key)
+	c.absorb(record, r.Now())
+	r.copies.weigh(c)
+	if record.Ended != 0 {
+		r.ended.add(key, record.Ended)
+	}
+}
