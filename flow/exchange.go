@@ -50,6 +50,10 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request, s signIn, response
 		return
 	}
 	sealed, id, err := f.Sessions.SignIn(response)
+	if errors.Is(err, session.ErrEnded) && s.Attempt < maxAttempts { // AuthKit went on with one that was signed out here
+		f.restart(w, r, f.attemptOf(s.state), s)
+		return
+	}
 	if err == nil {
 		err = f.setOnlySession(w, r, sealed)
 	}

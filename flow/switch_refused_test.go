@@ -32,7 +32,7 @@ func TestSwitchWithoutASession(t *testing.T) {
 			old := b.sends(app + "/")["wos-session"]
 			b.get(switchTo + globex)
 			b.get(app + "/")
-			w.clock.advance(2 * time.Minute)
+			w.clock.advance(3 * time.Minute)
 			b.plant(app+"/", "wos-session", old)
 		}},
 	}

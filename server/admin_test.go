@@ -41,7 +41,7 @@ func TestAdmin(t *testing.T) {
 		`refreshes_total{result="refreshed"`:                                  `refreshes_total{result="refreshed"} 1`,
 		`authkit_request_seconds_count{endpoint="authenticate",result="200"}`: `authkit_request_seconds_count{endpoint="authenticate",result="200"} 1`,
 		`authkit_request_seconds_count{endpoint="jwks",result="200"}`:         `authkit_request_seconds_count{endpoint="jwks",result="200"} 1`,
-		`rotations_redelivered_total`:                                         `rotations_redelivered_total 1`,
+		`old_cookies_total`:                                                   `old_cookies_total 1`,
 	} {
 		if got := w.metric(t, begins); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -1,13 +1,13 @@
 package server
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -36,11 +36,13 @@ func (s *Server) degraded() []string {
 	case s.store == nil:
 	case s.store.Err() != nil:
 		lines = append(lines, "degraded: Redis doesn't answer; replicas don't know of each other's refreshes and sign-outs")
-	case s.sessions.Untold():
+	case errors.Is(s.sessions.Degraded(), replica.ErrDeaf):
+		lines = append(lines, "degraded: Redis passes no messages; this replica asks it about each session instead")
+	case s.sessions.Degraded() != nil:
 		lines = append(lines, "degraded: Redis takes no writes; replicas don't know of each other's refreshes and sign-outs")
 	}
-	if wait, failing := s.sessions.Resting(); failing {
-		lines = append(lines, fmt.Sprintf("degraded: AuthKit fails to refresh sessions; it is asked again in %s", wait.Round(time.Second)))
+	if s.sessions.BreakerOpen() {
+		lines = append(lines, "degraded: AuthKit fails to refresh sessions; one is tried each second")
 	}
 	if s.policy != nil && s.policy.Err() != nil {
 		lines = append(lines, "degraded: the policy file can't be used; the policy before it stays in force (the log says what is wrong)")

@@ -86,7 +86,7 @@ func (m *metrics) storeUp(err func() error) {
 
 func (m *metrics) observeStore(operation string, took time.Duration, err error) {
 	result := "ok"
-	if err != nil && !errors.Is(err, redis.ErrLeftOut) {
+	if err != nil && !errors.Is(err, redis.ErrOpen) {
 		result = "error"
 	}
 	m.store.WithLabelValues(operation, result).Observe(took.Seconds())

@@ -99,6 +99,7 @@ func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Serve
 	}
 	s.stopping.Store(true)
 	s.log.Info().Msg("stopping")
+	s.sessions.Stop()
 	limit, done := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer done()
 	for _, server := range servers {

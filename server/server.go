@@ -15,6 +15,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/redis"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
@@ -66,7 +67,7 @@ func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 }
 
 // shared makes the store that replicas share; both results are nil without one.
-func (s *Server) shared() (session.Store, session.Bus, error) {
+func (s *Server) shared() (replica.Store, replica.Bus, error) {
 	rawURL := s.config.RedisURL.Reveal()
 	if rawURL == "" {
 		return nil, nil, nil

@@ -66,6 +66,7 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 		Bearer:          bearer,
 		Connect:         connect,
 		AuthKit:         client,
+		RevokeSession:   client.RevokeSession,
 		KeepAccessToken: c.IdentityHeaders.AccessToken,
 		RotationTTL:     time.Duration(c.RotationTTL),
 		Store:           store,

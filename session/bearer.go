@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
@@ -20,7 +20,6 @@ const (
 // bearer is a bearer token that was verified.
 type bearer struct {
 	Verified
-	looked time.Time // when the store was asked about sign-outs and revocations
 }
 
 // VerifyBearer returns whose access token a request brought as a bearer token. It is
@@ -35,21 +34,34 @@ func (m *Manager) VerifyBearer(ctx context.Context, raw string) (*identity.Ident
 	if m.Bearer == nil {
 		return nil, fmt.Errorf("%w: bearer tokens are not accepted", ErrForeignToken)
 	}
-	hash, now := hashValue(raw), m.Now()
+	hash := hashValue(raw)
 	b, ok := m.bearers.GetIfPresent(hash)
-	if !ok || !now.Before(b.expires) || !b.looked.After(m.shared.missedAt()) {
+	if ok && micros(m.Now()) < b.expires && m.unchanged(&b.Verified) {
+		return &b.Identity, nil
+	}
+	if !ok || micros(m.Now()) >= b.expires {
 		claims, err := m.verifyToken(ctx, raw)
 		if err != nil {
 			return nil, err
 		}
-		b = m.bearerOf(raw, claims, now)
-		m.shared.lookMarks(ctx, b.line, &b.Identity)
-		m.bearers.Set(hash, b)
+		b = m.bearerOf(raw, claims)
 	}
-	if m.marks.judge(&b.Identity, b.line, b.issued, b.made) != untouched {
+	c, r, _ := m.records.Look(ctx, m.keyOfBearer(&b.Identity, raw), false)
+	next := *b
+	next.copy, next.record, next.seen = c, r, m.records.EventCount()
+	if m.ended(ctx, c, r) != nil || m.eventsSay(&b.Identity, 0, b.issued.time()) != eventNone {
 		return nil, ErrEnded
 	}
-	return &b.Identity, nil
+	m.bearers.Set(hash, &next)
+	return &next.Identity, nil
+}
+
+// keyOfBearer is the key of the record of a bearer token's session; one without is by itself.
+func (m *Manager) keyOfBearer(id *identity.Identity, raw string) family.Key {
+	if strings.HasPrefix(id.SessionID, "session_") {
+		return family.KeyOf(m.Tokens.ClientID, id.Subject, id.SessionID)
+	}
+	return family.PrivateKey(m.Tokens.ClientID, id.Subject, family.HashToken(raw))
 }
 
 // verifyToken has a bearer token verified by who is in charge of its issuer. What the
@@ -136,39 +148,11 @@ func bearerError(err error) error {
 	return fmt.Errorf("%w: %w", ErrBadToken, err)
 }
 
-func (m *Manager) bearerOf(raw string, c *token.Claims, now time.Time) *bearer {
-	b := &bearer{looked: now}
-	b.Identity, b.line, b.issued, b.expires = identityOf(&Session{}, c), lineOf(c), c.IssuedAt, c.ExpiresAt
+func (m *Manager) bearerOf(raw string, c *token.Claims) *bearer {
+	b := &bearer{}
+	b.Identity, b.issued, b.expires = identityOf(&Session{}, c), micros(c.IssuedAt), micros(c.ExpiresAt)
 	if m.KeepAccessToken {
 		b.Identity.AccessToken = raw
 	}
 	return b
-}
-
-// lookMarks merges what the store knows of an identity's sign-outs and revocations
-// into the memory. If it can't be asked, what is known here has to do.
-func (s *shared) lookMarks(ctx context.Context, key lineKey, id *identity.Identity) {
-	if s.store == nil {
-		return
-	}
-	var about []markKey
-	var names []string
-	add := func(k markKey) {
-		for _, name := range s.markNames(k) {
-			about, names = append(about, k), append(names, name)
-		}
-	}
-	add(markKey{Subject: key.Subject, SID: key.SID})
-	for k := range keysOf(id, false) {
-		add(k)
-	}
-	values, err := s.store.Load(ctx, s.ttl, names...)
-	if err != nil {
-		return
-	}
-	for i, k := range about {
-		for _, found := range unsealed[mark](s, names[i:i+1], values[i:i+1]) {
-			s.marks.set(k, found, time.Time{})
-		}
-	}
 }

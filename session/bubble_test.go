@@ -9,10 +9,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
@@ -26,18 +30,29 @@ var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.Ge
 type bubble struct {
 	*Manager
 	calls   atomic.Int64
-	refresh func(context.Context) error // nil for success
-	tokens  [2]string                   // access tokens of one session: the first expires after 5 minutes, the second after 100 days
+	refresh func(context.Context) error                        // nil for success
+	answer  func(refreshToken string) (json.RawMessage, error) // where it is set, and returns something, in the place of the usual one
+	lasts   time.Duration                                      // access tokens that a refresh brings
 	user    string
+	mint    func(sessionID, organizationID string, lasts time.Duration) string // makes access tokens
 }
 
-// Refresh implements Refresher: the second access token, and a refresh token after the one given.
-func (b *bubble) Refresh(ctx context.Context, refreshToken, _ string) (json.RawMessage, error) {
+// Refresh implements Refresher: another access token of the same session, and a refresh token
+// after the one given. Refresh tokens begin with the session's id and a space.
+func (b *bubble) Refresh(ctx context.Context, refreshToken, organizationID string) (json.RawMessage, error) {
 	b.calls.Add(1)
 	if err := b.refresh(ctx); err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"access_token": b.tokens[1], "refresh_token": "after " + refreshToken})
+	if b.answer != nil {
+		if response, err := b.answer(refreshToken); response != nil || err != nil {
+			return response, err
+		}
+	}
+	sessionID, _, _ := strings.Cut(refreshToken, " ")
+	return json.Marshal(map[string]any{
+		"access_token": b.mint(sessionID, organizationID, b.lasts), "refresh_token": refreshToken + "'",
+	})
 }
 
 // inProcess answers requests without a network, which has no place in a bubble.
@@ -56,23 +71,12 @@ func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
 		t.Fatal(err)
 	}
 	config := emulator.Config{BaseURL: &url.URL{Scheme: "http", Host: "authkit"}, ClientID: "client_01TEST", APIKey: "sk_test", SigningKey: key}
-	b := &bubble{refresh: refresh}
-	var authKit *emulator.Emulator
-	for i, lifetime := range []time.Duration{5 * time.Minute, 100 * 24 * time.Hour} {
-		config.AccessTokenLifetime = lifetime
-		if authKit, err = emulator.New(config); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := authKit.SignIn("zoe@acme.example", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := FromResponse(answer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.tokens[i], b.user = s.AccessToken, s.User.ID
+	authKit, err := emulator.New(config)
+	if err != nil {
+		t.Fatal(err)
 	}
+	b := &bubble{refresh: refresh, lasts: 100 * 24 * time.Hour, user: "user_01JE28JT97KB6CQ643DZVMXXQK"}
+	b.mint = minter(t, key, authKit, b.user)
 	keys := &token.KeySet{URL: "http://authkit/sso/jwks/client_01TEST", Client: &http.Client{Transport: inProcess{authKit}}}
 	cookies, err := seal.NewCookie(seal.FormatIron, "0123456789abcdefghijklmnopqrstuv")
 	if err != nil {
@@ -87,19 +91,62 @@ func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // otter's goroutines would keep the bubble open
-		b.Wait()
-		b.rotations.turns.StopAllGoroutines()
-		b.rotations.lines.StopAllGoroutines()
-		b.marks.byKey.StopAllGoroutines()
-	})
+	t.Cleanup(b.Wait)
 	return b
 }
 
-// cookie is a request of the session that expires after 5 minutes, with that refresh token.
+// minter makes access tokens as AuthKit does.
+func minter(t *testing.T, key *rsa.PrivateKey, authKit *emulator.Emulator, user string) func(sessionID, organizationID string, lasts time.Duration) string {
+	t.Helper()
+	answer, err := authKit.SignIn("zoe@acme.example", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := FromResponse(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := jose.ParseSignedCompact(s.AccessToken, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: signed.Signatures[0].Protected.KeyID}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var count atomic.Int64
+	return func(sessionID, organizationID string, lasts time.Duration) string {
+		now := time.Now()
+		claims := map[string]any{
+			"sub": user, "sid": sessionID, "client_id": "client_01TEST", "iat": now.Unix(), "exp": now.Add(lasts).Unix(), "jti": count.Add(1),
+		}
+		if organizationID != "" {
+			claims["org_id"] = organizationID
+		}
+		claims["jti"] = fmt.Sprint(claims["jti"])
+		raw, err := jwt.Signed(signer).Claims(claims).Serialize()
+		if err != nil {
+			panic(err)
+		}
+		return raw
+	}
+}
+
+// cookie is a request of a session whose access token lasts 5 minutes, with that refresh token.
 func (b *bubble) cookie(t *testing.T, refreshToken string) http.Header {
 	t.Helper()
-	plaintext := fmt.Sprintf(`{"accessToken":%q,"refreshToken":%q,"user":{"id":%q}}`, b.tokens[0], refreshToken, b.user)
+	return b.cookieOf(t, refreshToken, "session_01TEST")
+}
+
+func (b *bubble) cookieOf(t *testing.T, refreshToken, sessionID string) http.Header {
+	t.Helper()
+	return b.request(t, b.mint(sessionID, "", 5*time.Minute), sessionID+" "+refreshToken)
+}
+
+// request is one with a session of these tokens.
+func (b *bubble) request(t *testing.T, accessToken, refreshToken string) http.Header {
+	t.Helper()
+	plaintext := fmt.Sprintf(`{"accessToken":%q,"refreshToken":%q,"user":{"id":%q}}`, accessToken, refreshToken, b.user)
 	sealed, err := b.Seal.Seal([]byte(plaintext))
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,9 @@ var (
 	ErrForeignToken = fmt.Errorf("%w: not of an issuer that is configured", ErrBadToken)
 	// ErrEnded: the session was signed out, revoked, or its refresh token is refused.
 	ErrEnded = errors.New("session: ended")
+	// ErrRejected: AuthKit refused the cookie's refresh token, or there is none. It is an
+	// ErrEnded that is about this cookie, not about the session: a later cookie may be good.
+	ErrRejected = fmt.Errorf("%w: refresh token rejected", ErrEnded)
 	// ErrSuperseded: the cookie is an old one, and a later one has been in use for a minute.
 	ErrSuperseded = errors.New("session: superseded by a later cookie")
 	// ErrUnavailable: AuthKit or its key set is out of reach, the set lacks a new token's

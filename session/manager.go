@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -11,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
@@ -21,6 +24,9 @@ type Config struct {
 	Seal    *seal.Cookie
 	Tokens  *token.Verifier
 	AuthKit Refresher
+	// RevokeSession ends a session at AuthKit. Nil: a sign-out whose browser doesn't go on to
+	// AuthKit's logout leaves the session there as it is.
+	RevokeSession func(ctx context.Context, sessionID string) error
 	// Bearer is for session access tokens that come as bearer tokens. Nil: none is
 	// accepted. Connect are for those of AuthKit's OAuth and M2M applications, and tell
 	// them by their Issuers. Each must be a Verifier of its own: what strangers send must
@@ -31,13 +37,13 @@ type Config struct {
 	Slim bool
 	// KeepAccessToken puts the access token into identities.
 	KeepAccessToken bool
-	// RotationTTL is how long a rotation is remembered after it was last used. 0
+	// RotationTTL is how long a session's record is kept since it was last used. 0
 	// means 30 days.
 	RotationTTL time.Duration
 	// Store and Bus connect replicas; both nil: this process is alone. Passwords seal
 	// what is put there: the first one seals, all of them open.
-	Store     Store
-	Bus       Bus
+	Store     replica.Store
+	Bus       replica.Bus
 	Passwords []string
 	Metrics   prometheus.Registerer // may be nil
 	Log       zerolog.Logger        // may be zero
@@ -49,17 +55,17 @@ type Manager struct {
 	Config
 	remembered *otter.Cache[valueHash, *Verified] // by the hash of a cookie
 	bearers    *otter.Cache[valueHash, *bearer]   // by the hash of a bearer token
-	rotations  *rotations
-	marks      *marks
-	shared     *shared
-	flights    *flights
+	records    *replica.Replica
+	refresher  *refresher
+	signOuts   *signOuts
 	switches   *switches
-	backoff    backoff
 	metrics    *metrics
+	lists      lists
+	strangeSID sync.Once // the warning
 }
 
-// New makes a Manager with empty memories. With a Store, have Run run. The error is
-// that of an empty password.
+// New makes a Manager with empty memories; have Run run. The error is that of an empty
+// password.
 func New(c Config) (*Manager, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -72,61 +78,164 @@ func New(c Config) (*Manager, error) {
 		Config:     c,
 		remembered: newMemory[*Verified](maxRemembered, maxRememberedBytes, cookieCount),
 		bearers:    newMemory[*bearer](maxBearers, maxBearerBytes, bearerCount),
-		rotations:  newRotations(c.RotationTTL),
-		marks:      newMarks(c.RotationTTL, c.Now),
-		flights:    newFlights(),
 		switches:   newSwitches(),
 		metrics:    newMetrics(c.Metrics),
 	}
-	m.observe(c.Metrics, cookieCount, bearerCount)
+	m.signOuts = &signOuts{manager: m}
+	if c.Tokens == nil {
+		return nil, errors.New("session: no verifier of access tokens")
+	}
 	var err error
-	m.shared, err = newShared(c, m.rotations, m.marks, m.metrics)
-	return m, err
+	m.records, err = replica.New(replica.Config{
+		Store: c.Store, Bus: c.Bus, Name: c.Tokens.ClientID, Passwords: c.Passwords, TTL: c.RotationTTL,
+		OnEnd: m.signOuts.heard, OnGone: m.signOuts.holderGone, Metrics: c.Metrics, Log: c.Log, Now: func() time.Time { return m.Now() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.refresher = newRefresher(m)
+	m.observe(c.Metrics, cookieCount, bearerCount)
+	return m, nil
 }
+
+// Run keeps this replica and the others informed of each other until ctx ends, and tells
+// AuthKit of sign-outs.
+func (m *Manager) Run(ctx context.Context) {
+	var background sync.WaitGroup
+	background.Go(func() { m.signOuts.run(ctx) })
+	m.records.Run(ctx)
+	background.Wait()
+}
+
+// Stop begins the end: no call to AuthKit begins after five seconds. Call Wait after the
+// last request was answered.
+func (m *Manager) Stop() { m.refresher.stop() }
+
+// Wait returns when no refresh is under way any more, AuthKit knows of all sign-outs, and the
+// other replicas know that this one holds nothing.
+func (m *Manager) Wait() {
+	m.refresher.running.Wait()
+	m.signOuts.finish()
+	m.records.Goodbye(context.Background())
+}
+
+// Degraded says why the store or the bus aren't as they should be: replica.ErrFull or
+// replica.ErrDeaf.
+func (m *Manager) Degraded() error { return m.records.Err() }
 
 // Verify returns the session that a request's cookie stands for. ahead says that
 // the answer can carry a new cookie: then a session that is about to expire is
 // refreshed now. The error is one of this package's, see errors.go: ErrNone,
-// ErrBad, ErrEnded, ErrSuperseded, ErrUnavailable (*Outage), ErrMisconfigured or
+// ErrBad, ErrEnded, ErrRejected, ErrSuperseded, ErrUnavailable (*Outage), ErrMisconfigured or
 // *StepRequired.
 func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (*Verified, error) {
-	s, err := m.selectCookie(request)
+	c, err := m.selectCookie(request)
 	if err != nil {
 		return nil, err
 	}
-	r, err := m.resolve(ctx, s, lookup{remembered: true, ahead: ahead, arrived: true})
+	v := m.recall(c.hash)
+	if v != nil && v.brought && m.timely(v, ahead) {
+		if !m.unchanged(v) {
+			v = m.again(ctx, c.hash, v)
+		}
+		if v != nil && m.timely(v, ahead) {
+			return m.answered(v), nil
+		}
+	}
+	o, err := m.open(c)
 	if err != nil {
 		return nil, err
 	}
-	v, err := m.judge(ctx, r, ahead)
-	if err != nil || v.Current == "" {
-		return v, err
+	ctx, cancel := context.WithTimeoutCause(ctx, askerWait, errRefreshSlow)
+	defer cancel()
+	if v, err = m.verify(ctx, o, ahead); err != nil {
+		return nil, err
 	}
-	m.metrics.redelivers.Inc()
-	stale := *v
-	stale.Sent = s.hash
-	return &stale, nil
+	return m.answered(v), nil
 }
 
-// look returns what is known of a session's refresh token, here and, at most once
-// in a second unless now is set, by the other replicas.
-func (m *Manager) look(ctx context.Context, o *opened, now bool) place {
-	certain := true
-	if m.Store != nil {
-		claims := o.access.Unverified()
-		id := identityOf(o.Session, claims)
-		certain = m.shared.look(ctx, o, lineOf(claims), &id, now)
+func (m *Manager) answered(v *Verified) *Verified {
+	if v.Current != "" {
+		m.metrics.redelivers.Inc()
 	}
-	if !certain {
-		m.metrics.uncertain.Inc()
-	}
-	p := m.rotations.find(o.token, o.sealed, m.Now())
-	p.uncertain = !certain
-	return p
+	return v
 }
 
-func lineOf(c *token.Claims) lineKey { return lineKey{Subject: c.Subject, SID: c.SessionID} }
+// maxRounds is how often a session may have changed while one request is answered.
+const maxRounds = 8
 
-// Wait returns when no refresh is under way any more. Call it after the last
-// request was answered.
-func (m *Manager) Wait() { m.flights.running.Wait() }
+// verify judges a session that a request brought, and refreshes it where that is due.
+func (m *Manager) verify(ctx context.Context, o *opened, ahead bool) (*Verified, error) {
+	var before *Verified // a session that was refreshed ahead of time, and valid as it was
+	for range maxRounds {
+		s, err := m.resolve(ctx, o, true)
+		if err != nil {
+			return nil, err
+		}
+		v, err := m.check(ctx, s)
+		switch {
+		case before != nil && errors.Is(err, ErrUnavailable):
+			return before, nil
+		case err == nil && !(ahead && m.renewable(v, s)):
+			return m.deliver(ctx, o, s, v, ahead), nil
+		case err == nil:
+			if _, err := m.refreshAhead(ctx, s); err != nil {
+				return m.deliver(ctx, o, s, v, ahead), nil
+			}
+			before, ahead = v, false
+		case isDue(err):
+			if _, err := m.refresher.refresh(ctx, s.wish()); err != nil {
+				return nil, err
+			}
+			if v := m.recall(o.hash); v != nil && v.brought && m.timely(v, ahead) && m.unchanged(v) {
+				return v, nil // another request with this cookie was quicker
+			}
+		default:
+			return nil, err
+		}
+	}
+	return nil, &Outage{RetryAfter: backOff, Err: errAlwaysChanging}
+}
+
+// renewable reports whether a valid session is to be refreshed ahead of its expiry.
+func (m *Manager) renewable(v *Verified, s *standing) bool {
+	return micros(m.Now()) >= v.renewAt && s.session.RefreshToken != "" && s.record.Settled()
+}
+
+// refreshAhead refreshes a session that could do without.
+func (m *Manager) refreshAhead(ctx context.Context, s *standing) (made bool, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, aheadWait, errRefreshSlow)
+	defer cancel()
+	return m.refresher.refresh(ctx, s.wish())
+}
+
+// deliver makes the answer to a request with the cookie o, and remembers it.
+func (m *Manager) deliver(ctx context.Context, o *opened, s *standing, v *Verified, ahead bool) *Verified {
+	v.brought = true
+	if s.session == o {
+		m.remembered.Set(o.hash, v)
+		return v
+	}
+	v.Current, v.Sent = s.session.sealed, o.hash
+	if s.until != 0 {
+		v.expires = min(v.expires, micros(m.records.Local(s.until)))
+	}
+	if ahead {
+		m.carry(ctx, s)
+		v.record = s.record
+	}
+	if t := s.record.Find(s.session.token); s.session.key == o.key {
+		v.carried = t == nil || t.Carried != 0 || t.Brought != 0 || ahead
+		v.token = o.token
+		m.remembered.Set(o.hash, v)
+	}
+	return v
+}
+
+// carry notes that an answer carries a session whose token no request has brought yet.
+func (m *Manager) carry(ctx context.Context, s *standing) {
+	if t := s.record.Find(s.session.token); t == nil || t.Carried != 0 || t.Brought != 0 {
+		return
+	}
+	s.record, _ = m.records.Change(ctx, s.session.key, func(r *record) bool { return r.Carry(s.session.token, m.records.Now()) })
+}

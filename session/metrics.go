@@ -11,21 +11,18 @@ type metrics struct {
 	refreshes  *prometheus.CounterVec // by result
 	redelivers prometheus.Counter
 	superseded prometheus.Counter
-	uncertain  prometheus.Counter
-	garbage    prometheus.Counter
-	emptied    prometheus.Counter
 }
 
 // Results of a refresh.
 const (
 	resultRefreshed  = "refreshed"
-	resultElsewhere  = "done_elsewhere" // by another replica, or by an app's own SDK
-	resultEnded      = "invalid_grant"
+	resultElsewhere  = "done_elsewhere" // by another replica, or a moment ago
+	resultRejected   = "rejected"       // invalid_grant: the refresh token is rejected
 	resultStep       = "step_required"
 	resultOutage     = "unavailable"
-	resultRejected   = "rejected" // our own request, or an answer that is no session
+	resultRefused    = "refused" // our own request, or an answer that is no session
 	resultOverloaded = "overloaded"
-	resultUncertain  = "uncertain" // invalid_grant, and the store can't be asked
+	resultUncertain  = "uncertain" // invalid_grant, and not every replica could be asked
 )
 
 const namespace = "authkit_forward_auth"
@@ -40,14 +37,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		refreshes: f.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "refreshes_total", Help: "Refreshes of sessions at AuthKit, by result.",
 		}, []string{"result"}),
-		redelivers: counter("rotations_redelivered_total", "Requests with an old cookie that were answered from the session that it became."),
-		superseded: counter("rotations_superseded_total", "Requests refused because a later cookie of the session had been in use for a minute."),
-		uncertain:  counter("store_uncertain_total", "Sessions looked up while the store could not say what other replicas know."),
-		garbage:    counter("store_garbage_total", "Values in the store that did not open, or belonged to another key."),
-		emptied:    counter("store_emptied_total", "Times the store was found to have lost its values."),
+		redelivers: counter("old_cookies_total", "Requests with an old cookie that were answered from the current session."),
+		superseded: counter("superseded_cookies_total", "Requests refused because a later cookie of the session had been in use for three minutes."),
 	}
 	for _, result := range []string{
-		resultRefreshed, resultElsewhere, resultEnded, resultStep, resultOutage, resultRejected, resultOverloaded, resultUncertain,
+		resultRefreshed, resultElsewhere, resultRejected, resultStep, resultOutage, resultRefused, resultOverloaded, resultUncertain,
 	} {
 		m.refreshes.WithLabelValues(result) // from the start, so that a first failure shows as an increase
 	}
@@ -73,10 +67,9 @@ func (m *Manager) observe(r prometheus.Registerer, remembered, bearers *stats.Co
 	counter(remembered, "remembered_evictions_total", "Remembered sessions that made room for others.", nil, func(s stats.Stats) uint64 { return s.Evictions })
 	gauge("remembered_sessions", "Verified sessions in memory.", func() float64 { return float64(m.remembered.EstimatedSize()) })
 	gauge("remembered_bytes", "About how much memory they take.", func() float64 { return float64(m.remembered.WeightedSize()) })
-	gauge("rotations", "Refresh tokens of which this process knows what became.", func() float64 { return float64(m.rotations.turns.EstimatedSize()) })
-	gauge("refreshes_pending", "Refreshes under way or waiting for their turn.", func() float64 { return float64(m.flights.pending()) })
-	gauge("authkit_resting", "1 while refreshes are held back because the last ones failed.", func() float64 {
-		if _, failing := m.Resting(); failing {
+	gauge("refreshes_pending", "Refreshes under way or waiting for their turn.", func() float64 { return float64(m.refresher.pending()) })
+	gauge("authkit_breaker_open", "1 while the circuit breaker spares AuthKit, because refreshes of several sessions failed.", func() float64 {
+		if m.BreakerOpen() {
 			return 1
 		}
 		return 0

@@ -17,23 +17,39 @@ const peekWait = 500 * time.Millisecond
 // would be true, but which the next page that needs the session finds out as well. So
 // nobody can end an older cookie by what they ask of a public page.
 func (m *Manager) Peek(ctx context.Context, request http.Header) (*Verified, bool) {
-	s, err := m.selectCookie(request)
+	c, err := m.selectCookie(request)
 	if err != nil {
 		return nil, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, peekWait)
 	defer cancel()
-	r, err := m.resolve(ctx, s, lookup{remembered: true})
+	if v := m.recall(c.hash); v != nil && m.timely(v, false) && m.unchanged(v) {
+		return v.peeked(), true
+	}
+	o, err := m.open(c)
 	if err != nil {
 		return nil, false
 	}
-	if r.verified != nil {
-		return r.verified, true
-	}
-	v, _, err := m.assess(ctx, r.opened, r.place)
+	s, err := m.resolve(ctx, o, false)
 	if err != nil {
 		return nil, false
 	}
-	m.remember(r.opened, v) // not as arrived: Verify looks again
+	v, err := m.check(ctx, s)
+	if err != nil {
+		return nil, false
+	}
+	if s.session == o { // not as brought: Verify looks again
+		m.remembered.Set(c.hash, v)
+	}
 	return v, true
+}
+
+// peeked is a remembered session without a cookie to set.
+func (v *Verified) peeked() *Verified {
+	if v.Current == "" {
+		return v
+	}
+	p := *v
+	p.Current, p.Sent = "", [32]byte{}
+	return &p
 }

@@ -107,7 +107,7 @@ func TestPeekFollowsRotation(t *testing.T) {
 	w.clock.advance(time.Hour)
 	latest := w.refreshed(t, next)
 	w.valid(t, latest)
-	w.clock.advance(time.Minute)
+	w.clock.advance(3 * time.Minute)
 	w.peeks(t, latest)
 	w.peeksNothing(t, cookies(old))
 	w.peeksNothing(t, cookies(next))
@@ -130,6 +130,6 @@ func TestPeekNotesNothing(t *testing.T) {
 	}
 
 	r.valid(t, next)
-	r.clock.advance(time.Minute)
+	r.clock.advance(3 * time.Minute)
 	r.refused(t, old, session.ErrSuperseded)
 }

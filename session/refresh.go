@@ -4,18 +4,35 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
+	"github.com/rs/zerolog"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/breaker"
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 )
 
 const (
-	askerWait = 5 * time.Second  // how long a request waits for a refresh that it needs
+	askerWait = 5 * time.Second  // how long a request waits for refreshes, all in all
 	aheadWait = time.Second      // and for one that it could do without
 	backOff   = time.Second      // before AuthKit is asked again about a token, where it doesn't say
 	maxPause  = time.Minute      // the longest wait that AuthKit can ask for
 	stepPause = 10 * time.Second // before AuthKit is asked again whether it still wants a step of the user's
+	lastCall  = 5 * time.Second  // after the beginning of a stop
+
+	maxWaiting   = 1000             // refreshes that wait for a slot, a lease or an answer, beside those in a slot
+	refreshLimit = 40 * time.Second // one refresh, with all of that
+)
+
+var (
+	errRefreshSlow    = errors.New("the refresh takes too long")
+	errAlwaysChanging = errors.New("the session changes all the time")
+	errStopping       = errors.New("this replica is stopping")
 )
 
 // Refresher exchanges a refresh token at AuthKit and returns the raw authenticate
@@ -35,143 +52,243 @@ func aheadOf(lifetime time.Duration) time.Duration {
 	return min(ahead, lifetime/4)
 }
 
-// renewal is one use of a session's refresh token: to go on where it is, or to move
+// wish is that a session's refresh token is exchanged: to go on where it is, or to move
 // to another organization.
-type renewal struct {
+type wish struct {
 	*opened
-	claims         *token.Claims // of the access token
-	organizationID string        // that the new one is for
+	organization string // that the new session is for
+	switches     bool
 }
 
-func (r renewal) switches() bool { return r.organizationID != r.claims.OrganizationID }
+func (s *standing) wish() wish {
+	return wish{opened: s.session, organization: s.session.claims.OrganizationID}
+}
 
-// canRefresh returns why a session can't be refreshed now, or nil. What AuthKit said
-// of the present organization doesn't hinder a move to another.
-func (m *Manager) canRefresh(r renewal, p place, now time.Time) error {
-	switch {
-	case r.RefreshToken == "":
-		return fmt.Errorf("%w: no refresh token", ErrEnded)
-	case p.refused:
-		return fmt.Errorf("%w: %w", ErrEnded, ErrInvalidGrant)
-	case r.switches() || !now.Before(p.pause):
-	case p.step != nil:
-		return p.step
-	default:
-		return &Outage{RetryAfter: p.pause.Sub(now), Err: errors.New("waiting before AuthKit is asked again")}
+func (w wish) want() family.Want { return family.Want{Token: w.token, Switch: w.switches} }
+
+// refresher has refresh tokens exchanged: one call to AuthKit for each, however many ask,
+// in this process and in all replicas.
+//
+//	refresh   a request waits, with all others that want the same
+//	run       until the token is exchanged, by whomever: lease free? slot, lease, exchange
+//	exchange  the holder of the lease asks, again where the outcome is unknown, and notes what came
+//	call      one call, and those made beside it while it isn't answered
+type refresher struct {
+	authKit  Refresher
+	records  *replica.Replica
+	next     func(w wish, response json.RawMessage) (family.Issued, error)
+	breaker  breaker.Breaker // by session
+	slots    slots
+	switches *switches
+	now      func() time.Time
+	beside   chan struct{} // calls beside an unanswered one
+	mu       sync.Mutex
+	flights  map[flightKey]*inFlight
+	running  sync.WaitGroup // flights, and calls whose answer may still come
+	stopped  atomic.Int64   // when a stop began, in nanoseconds since 1970; 0: it didn't
+	revoke   func(key family.Key, sessionID string)
+	metrics  *metrics
+	log      zerolog.Logger
+}
+
+func newRefresher(m *Manager) *refresher {
+	f := &refresher{
+		authKit: m.AuthKit, records: m.records, next: m.issued, metrics: m.metrics, log: m.Log, switches: m.switches, now: func() time.Time { return m.Now() },
+		beside: make(chan struct{}, maxBeside), flights: map[flightKey]*inFlight{}, revoke: m.signOuts.revokeNow,
 	}
-	if wait := m.backoff.wait(now); wait > 0 {
-		return resting(wait)
+	f.breaker.Threshold, f.breaker.Window, f.breaker.Interval = 5, 10*time.Second, time.Second
+	f.slots.free = maxCalls
+	return f
+}
+
+func (f *refresher) stop() { f.stopped.CompareAndSwap(0, time.Now().UnixNano()) }
+
+// mayCall reports whether a call to AuthKit may still begin.
+func (f *refresher) mayCall() bool {
+	at := f.stopped.Load()
+	return at == 0 || time.Since(time.Unix(0, at)) < lastCall
+}
+
+// refresh waits until a session's refresh token was exchanged, by whomever; its record says
+// what it became. made: as wished, not by another's wish. ctx limits the waiting, not the
+// refresh. The error is ErrEnded, ErrRejected, *StepRequired or *Outage.
+func (f *refresher) refresh(ctx context.Context, w wish) (made bool, err error) {
+	fl := f.join(w)
+	if fl == nil {
+		f.metrics.refreshes.WithLabelValues(resultOverloaded).Inc()
+		return false, &Outage{RetryAfter: backOff, Err: errors.New("too many refreshes are waiting")}
+	}
+	select {
+	case <-fl.done:
+		return fl.made, fl.err
+	case <-ctx.Done():
+		return false, &Outage{RetryAfter: backOff, Err: context.Cause(ctx)}
+	}
+}
+
+// inFlight is what is being done for all who want the same.
+type inFlight struct {
+	done chan struct{}
+	made bool
+	err  error
+}
+
+// flightKey says what is wanted.
+type flightKey struct {
+	token        family.Hash
+	organization string
+	switches     bool
+}
+
+// join returns what is in flight for a wish, and begins where there is nothing; nil where too
+// many are waiting. (singleflight can't say that it has begun before a stop waits for it.)
+func (f *refresher) join(w wish) *inFlight {
+	key := flightKey{w.token, w.organization, w.switches}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fl, ok := f.flights[key]; ok {
+		return fl
+	}
+	if len(f.flights) >= maxCalls+maxWaiting {
+		return nil
+	}
+	fl := &inFlight{done: make(chan struct{})}
+	f.flights[key] = fl
+	f.running.Go(func() {
+		ctx, cancel := context.WithTimeoutCause(context.Background(), refreshLimit, errRefreshSlow)
+		defer cancel()
+		fl.made, fl.err = f.run(ctx, w)
+		f.mu.Lock()
+		delete(f.flights, key)
+		f.mu.Unlock()
+		close(fl.done)
+	})
+	return fl
+}
+
+// pending counts the refreshes under way and waiting.
+func (f *refresher) pending() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.flights)
+}
+
+// run has a token exchanged. It returns without error once it was, by whomever.
+func (f *refresher) run(ctx context.Context, w wish) (made bool, err error) {
+	for ctx.Err() == nil {
+		_, r, _ := f.records.Look(ctx, w.key, true)
+		if done, err := f.settled(w, r); done {
+			return false, err
+		}
+		if r.Busy(f.records.Now(), f.records.Gone) {
+			pause(ctx, 40*time.Millisecond+rand.N(80*time.Millisecond))
+			continue
+		}
+		if err := f.blocked(w, r); err != nil {
+			return false, err
+		}
+		if !f.slots.acquire(ctx, false) {
+			break
+		}
+		again, err := f.lease(ctx, w)
+		f.slots.release()
+		if !again {
+			return err == nil, err
+		}
+	}
+	return false, &Outage{RetryAfter: backOff, Err: context.Cause(ctx)}
+}
+
+// settled reports whether there is nothing left to do.
+func (f *refresher) settled(w wish, r *record) (done bool, err error) {
+	t := r.Find(w.token)
+	switch {
+	case r.Ended != 0 || f.records.Ended(w.key):
+		return true, ErrEnded
+	case t != nil && t.Spent:
+		f.metrics.refreshes.WithLabelValues(resultElsewhere).Inc()
+		return true, nil
+	case t != nil && t.Rejected:
+		return true, ErrRejected
+	}
+	return false, nil
+}
+
+// blocked returns why AuthKit isn't to be asked now.
+func (f *refresher) blocked(w wish, r *record) error {
+	now := f.records.Now()
+	if r.Resting(w.want(), now) {
+		if step := r.Refresh.Step; step != nil {
+			return &StepRequired{Code: step.Code, OrganizationID: step.Organization}
+		}
+		return &Outage{RetryAfter: r.Refresh.Until.Sub(now), Err: errors.New("waiting before AuthKit is asked again")}
+	}
+	if !f.mayCall() {
+		return &Outage{RetryAfter: backOff, Err: errStopping}
 	}
 	return nil
 }
 
-// renew refreshes a session, once however many ask, and returns what it became.
-func (m *Manager) renew(ctx context.Context, r renewal, p place, wait time.Duration) (*Verified, error) {
-	if err := m.canRefresh(r, p, m.Now()); err != nil {
-		return nil, err
+// lease acquires the lease and exchanges the token. again: somebody else did something
+// meanwhile.
+func (f *refresher) lease(ctx context.Context, w wish) (again bool, err error) {
+	_, r, _ := f.records.Look(ctx, w.key, false) // it may have waited for the slot
+	unknown := r.Refresh.Unknown || r.Refresh.State == family.Running
+	if wait, ok := f.breaker.Allow(string(w.key[:])); !ok && !unknown { // an unknown outcome can't wait
+		return false, &Outage{RetryAfter: wait, Err: errors.New("AuthKit is out of order; waiting before it is asked again")}
 	}
-	f, err := m.land(ctx, r, wait)
-	if err != nil {
-		return nil, err
+	if !f.acquire(ctx, w) {
+		pause(ctx, 5*time.Millisecond+rand.N(15*time.Millisecond))
+		return true, nil
 	}
-	became, err := m.resolveCurrent(ctx, f.sealed, lookup{remembered: true})
-	if err != nil {
-		return nil, err
+	if w.switches {
+		if err := f.switches.allow(w.key, f.now()); err != nil {
+			f.change(ctx, w, func(r *record, _ family.Moment) bool { return r.Release(f.records.Holder()) })
+			return false, err
+		}
 	}
-	became.place.fresh = f.here
-	return m.judge(ctx, became, false)
+	return f.exchange(ctx, w)
 }
 
-// land waits until the session's refresh token is exchanged, whoever asked for it:
-// one token is never sent twice. Where that was for another organization, what it
-// brought is taken as it is, but why it failed is no answer to r.
-func (m *Manager) land(ctx context.Context, r renewal, wait time.Duration) (*flight, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, wait, errors.New("the refresh takes too long"))
-	defer cancel()
-	for {
-		f := m.flights.join(r.token, r.organizationID, func(ctx context.Context) (string, bool, error) {
-			return m.exchange(ctx, r)
-		})
-		if f == nil {
-			m.metrics.refreshes.WithLabelValues(resultOverloaded).Inc()
-			return nil, &Outage{RetryAfter: backOff, Err: errors.New("too many refreshes are waiting")}
+// acquire makes this replica the holder of the lease. A store that was slow for a moment is
+// tried again: without it the lease is good in this process only.
+func (f *refresher) acquire(ctx context.Context, w wish) (got bool) {
+	me := f.records.Holder()
+	_, stored := f.records.Change(ctx, w.key, func(r *record) bool {
+		got = !f.records.Ended(w.key) && r.Acquire(w.want(), me, f.records.Now(), f.records.Gone)
+		return got
+	})
+	for range storeRetries {
+		if !got || stored || !f.records.AnsweredLately() {
+			break
 		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return nil, &Outage{RetryAfter: backOff, Err: context.Cause(ctx)}
-		}
-		if f.err == nil || f.organizationID == r.organizationID {
-			return f, f.err
-		}
+		pause(ctx, storeRetry)
+		var r *record
+		r, stored = f.records.Change(ctx, w.key, func(*record) bool { return false }) // writes, or merges with who was first
+		got = r.Holds(me)
+	}
+	return got
+}
+
+const (
+	storeRetry   = 100 * time.Millisecond
+	storeRetries = 5
+)
+
+// pause waits, not longer than ctx.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 
-// exchange spends the refresh token and stores what it became before anybody
-// is answered. here is false where somebody else has done that.
-func (m *Manager) exchange(ctx context.Context, r renewal) (sealed string, here bool, err error) {
-	p := m.rotations.find(r.token, r.sealed, m.Now())
-	if p.current != "" {
-		return p.current, false, nil // a flight that has just landed did it
+// audit is a log line about the refresh, with whose it is.
+func (w wish) audit(line *zerolog.Event) *zerolog.Event {
+	c := w.claims
+	line = line.Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", identity.HashSession(c.SessionID))
+	if w.switches {
+		line = line.Str("organization", w.organization)
 	}
-	if err := m.canRefresh(r, p, m.Now()); err != nil {
-		return "", false, err // or was refused
-	}
-	release, locked := m.shared.lock(ctx, r.token)
-	defer release()
-	if m.Store != nil {
-		if p = m.look(ctx, r.opened, true); p.current != "" {
-			m.metrics.refreshes.WithLabelValues(resultElsewhere).Inc()
-			return p.current, false, nil // another replica did it
-		}
-		if err := m.canRefresh(r, p, m.Now()); err != nil {
-			return "", false, err
-		}
-	}
-	begun := m.Now()
-	if r.switches() {
-		if err := m.switches.allow(lineOf(r.claims), begun); err != nil {
-			return "", false, err
-		}
-	}
-	probe, err := m.backoff.begin(begun)
-	if err != nil {
-		return "", false, err
-	}
-	made, err := m.askAuthKit(ctx, r)
-	m.backoff.end(probe, r.switches(), err, m.Now())
-	if err != nil {
-		sealed, err = m.refused(context.WithoutCancel(ctx), r, locked, err)
-		return sealed, false, err
-	}
-	m.rotations.record(made, begun, m.Now())
-	m.remembered.Invalidate(r.hash)
-	m.metrics.refreshes.WithLabelValues(resultRefreshed).Inc()
-	m.shared.saveRotation(context.WithoutCancel(ctx), made, r.hash)
-	r.audit(m.Log.Info()).Msg("session refreshed")
-	return made.sealed, true, nil
-}
-
-// askAuthKit makes the call and seals what it brings. An answer that is no session
-// is an outage: the token may be spent.
-func (m *Manager) askAuthKit(ctx context.Context, r renewal) (rotation, error) {
-	response, err := m.AuthKit.Refresh(ctx, r.RefreshToken, r.organizationID)
-	if err != nil {
-		return rotation{}, err
-	}
-	next, err := r.Refreshed(response)
-	if err != nil {
-		return rotation{}, &Outage{Refused: true, Err: err}
-	}
-	access, err := token.Parse(next.AccessToken)
-	if err != nil {
-		return rotation{}, &Outage{Refused: true, Err: err}
-	}
-	sealed, err := m.seal(next)
-	if err != nil {
-		return rotation{}, &Outage{Refused: true, Err: err}
-	}
-	return rotation{
-		line: lineOf(r.claims), spent: r.token, next: hashToken(next.RefreshToken), from: r.sealed, sealed: sealed, issued: access.Unverified().IssuedAt,
-	}, nil
+	return line
 }

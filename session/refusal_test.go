@@ -22,18 +22,12 @@ func TestOutageKeepsSession(t *testing.T) {
 		refused    bool          // the operator's mistake
 		pause      time.Duration // in which AuthKit isn't asked again
 	}{
-		{"closed connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, "", 0, false, time.Second},
 		{"408", status(408, ""), 408, "", 0, false, time.Second},
 		{"rate limit", status(429, `{"error":"too_many_requests"}`, "Retry-After", "7"), 429, "too_many_requests", 7 * time.Second, false, 7 * time.Second},
 		{"rate limit, as a date", status(429, "", "Retry-After", "Sun, 01 Mar 2026 13:00:20 GMT"), 429, "", 20 * time.Second, false, 20 * time.Second},
 		{"rate limit of an hour", status(429, "", "Retry-After", "3600"), 429, "", time.Hour, false, time.Minute},
 		{"rate limit that doesn't say", status(429, ""), 429, "", 0, false, time.Second},
-		{"500", status(500, `{"message":"Internal Server Error"}`), 500, "", 0, false, time.Second},
-		{"500 that says invalid_grant", status(500, `{"error":"invalid_grant"}`), 500, "invalid_grant", 0, false, time.Second},
-		{"HTML of a proxy", status(502, "<html>Bad Gateway</html>"), 502, "", 0, false, time.Second},
 		{"503 with Retry-After", status(503, "", "Retry-After", "30"), 503, "", 30 * time.Second, false, 30 * time.Second},
-		{"200 of a captive portal", status(200, "<html>Welcome</html>"), 200, "", 0, false, time.Second},
-		{"200 without tokens", status(200, `{"user":{"id":"user_01JE28JT97KB6CQ643DZVMXXQK"}}`), 200, "", 0, false, time.Second},
 		{"redirect", status(302, "", "Location", "https://example.com/"), 302, "", 0, true, time.Second},
 		{"401", status(401, `{"message":"Unauthorized"}`), 401, "", 0, true, time.Second},
 		{"401 that says invalid_grant", status(401, `{"error":"invalid_grant"}`), 401, "invalid_grant", 0, true, time.Second},
@@ -90,62 +84,6 @@ func TestPauseIsOneSessions(t *testing.T) {
 	w.refreshed(t, two)
 }
 
-// After three failures in a row, whoever's sessions they were, AuthKit is left in
-// peace; then a single session asks first.
-func TestBackOffAcrossSessions(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name   string
-		answer http.HandlerFunc
-		rests  []time.Duration // after the third failure, and after each that follows
-	}{
-		{"500", status(500, ""), []time.Duration{1, 2, 4, 8, 16, 30, 30}},
-		{"closed connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, []time.Duration{1, 2, 4}},
-		{"invalid_client", status(400, `{"error":"invalid_client"}`), []time.Duration{1, 2, 4}},
-		{"rate limit", status(429, "", "Retry-After", "20"), []time.Duration{20, 20, 20, 20, 20, 30}},
-		{"rate limit of an hour", status(429, "", "Retry-After", "3600"), []time.Duration{60, 60}},
-		{"HTML with status 200", status(200, "<html>"), []time.Duration{1, 2, 4}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			w := start(t, nil)
-			var sessions []string
-			for range 40 {
-				sessions = append(sessions, w.signIn(t, zoe, ""))
-			}
-			w.clock.advance(time.Hour)
-			w.authKit.answer(authenticate, tt.answer)
-			next := 0
-			ask := func() error {
-				next++
-				return w.refused(t, sessions[next-1], session.ErrUnavailable)
-			}
-			asked := 0
-			for range 2 {
-				ask()
-				asked++
-			}
-			for _, rest := range tt.rests {
-				ask()
-				asked++
-				var outage *session.Outage
-				if err := ask(); !errors.As(err, &outage) || outage.RetryAfter != rest*time.Second {
-					t.Errorf("got %v, want an *Outage with %d s to wait", err, rest)
-				}
-				w.clock.advance(rest*time.Second - time.Millisecond)
-				ask()
-				w.authKit.wantAsked(t, asked)
-				w.clock.advance(time.Millisecond)
-			}
-			w.authKit.answer(authenticate, nil)
-			for _, sealed := range sessions[next:] {
-				w.refreshed(t, sealed)
-			}
-		})
-	}
-}
-
 // A refusal says something about a session: AuthKit is well.
 func TestRefusalsAreNoOutage(t *testing.T) {
 	t.Parallel()
@@ -156,7 +94,7 @@ func TestRefusalsAreNoOutage(t *testing.T) {
 	}
 	w.clock.advance(time.Hour)
 	for i, sealed := range sessions[:9] {
-		w.authKit.answer(authenticate, status(500, ""))
+		w.authKit.answer(authenticate, status(429, ""))
 		if i%2 == 0 {
 			w.authKit.answer(authenticate, status(400, `{"error":"invalid_grant"}`))
 		}
@@ -165,50 +103,6 @@ func TestRefusalsAreNoOutage(t *testing.T) {
 	w.authKit.wantAsked(t, 9)
 	w.authKit.answer(authenticate, nil)
 	w.refreshed(t, sessions[9])
-}
-
-// A refresh that AuthKit answers with another user's session, or with a token that
-// is none, is an outage, and is logged as an error.
-func TestRefreshAnswerIsNoSession(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name   string
-		answer func(t *testing.T, w *world) string
-	}{
-		{"access token that is none", func(*testing.T, *world) string {
-			return `{"access_token":"opaque","refresh_token":"r","user":{"id":"user_01JE28JT97KB6CQ643DZVMXXQK"}}`
-		}},
-		{"another user's session", func(t *testing.T, w *world) string {
-			answer, err := w.authKit.SignIn(sam, acmeID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return string(answer)
-		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			w := start(t, nil)
-			sealed := w.signIn(t, zoe, "")
-			w.clock.advance(time.Hour)
-			w.authKit.answer(authenticate, status(200, tt.answer(t, w)))
-			var outage *session.Outage
-			if err := w.refused(t, sealed, session.ErrUnavailable); !errors.As(err, &outage) {
-				t.Errorf("got %v, want an *Outage", err)
-			}
-			if !strings.Contains(w.log.String(), `"level":"error"`) {
-				t.Errorf("got log %s, want an error", w.log)
-			}
-			w.refused(t, sealed, session.ErrUnavailable)
-			w.authKit.wantAsked(t, 1)
-			w.authKit.answer(authenticate, nil)
-			w.clock.advance(time.Second)
-			if v := w.valid(t, sealed); v.Identity.Email != zoe {
-				t.Errorf("got %+v, want %s", v.Identity, zoe)
-			}
-		})
-	}
 }
 
 // invalid_grant ends the session, and AuthKit isn't asked about that token again.
@@ -277,32 +171,6 @@ func TestInvalidGrantCondemnsTheToken(t *testing.T) {
 // An app's own SDK has refreshed the shared cookie while other requests were under
 // way with the old one: these go on with the app's session, for a minute after it
 // was first seen. Who has kept the old cookie for longer is out.
-func TestRequestsUnderWayDuringAnAppsRefresh(t *testing.T) {
-	t.Parallel()
-	w := start(t, nil)
-	old := w.signIn(t, zoe, "")
-	w.valid(t, old)
-	w.clock.advance(time.Hour)
-	app := w.refreshOutside(t, old)
-	w.valid(t, app)
-	for range 3 {
-		w.clock.advance(19 * time.Second)
-		if got := w.refreshed(t, old); got != app {
-			t.Error("got another session than the app's")
-		}
-	}
-	w.authKit.wantAsked(t, 2) // the app's, old's
-	w.clock.advance(3 * time.Second)
-	w.refused(t, old, session.ErrEnded)
-	w.valid(t, app)
-
-	w.clock.advance(time.Hour)
-	next := w.refreshed(t, app)
-	w.refused(t, old, session.ErrEnded)
-	w.valid(t, next)
-	w.authKit.wantAsked(t, 3)
-}
-
 // A cookie that was spent elsewhere long ago doesn't come back to life by what its
 // owner does now.
 func TestOldCookieOfAnAppsRefreshStaysOut(t *testing.T) {

@@ -4,16 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
+// exchangeLimit is the longest that a code exchange takes: the session began so long ago.
+const exchangeLimit = 10 * time.Second
+
 // SignIn seals the session of an authenticate response (a code's exchange) and
-// returns whose it is. The access token is decoded, not verified: it comes
-// straight from AuthKit.
+// says whose it is. The access token is decoded, not verified: it comes
+// straight from AuthKit. ErrEnded: the session has been signed out here before; it is
+// revoked at AuthKit now, and the sign-in has to begin anew.
 func (m *Manager) SignIn(response json.RawMessage) (sealed string, id identity.Identity, err error) {
 	s, err := FromResponse(response)
 	if err != nil {
@@ -26,30 +30,19 @@ func (m *Manager) SignIn(response json.RawMessage) (sealed string, id identity.I
 	if sealed, err = m.seal(s); err != nil {
 		return "", identity.Identity{}, err
 	}
-	return sealed, identityOf(s, access.Unverified()), nil
-}
-
-// End ends every session that the request carries, expired or not, on every
-// replica, and returns the identity of the newest. It returns false where there is
-// none that opens.
-func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identity, bool) {
-	var last identity.Identity
-	var issued time.Time
-	values, _ := m.Cookie.Read(request)
-	for _, value := range values {
-		o, err := m.open(newSealed(value))
-		if err != nil {
-			continue
-		}
-		claims := o.access.Unverified()
-		if claims.Subject != o.User.ID {
-			continue
-		}
-		id := identityOf(o.Session, claims)
-		_ = m.Revoke(ctx, Revocation{Subject: id.Subject, SessionID: id.SessionID, At: m.Now()}) // told later, where it can't be now
-		if last.Subject == "" || claims.IssuedAt.After(issued) {
-			last, issued = id, claims.IssuedAt
-		}
+	ctx := context.Background()
+	o := m.openedOf(s, access, newSealed(sealed))
+	c, r, _ := m.records.Look(ctx, o.key, true)
+	if err := m.ended(ctx, c, r); err != nil {
+		m.signOuts.revokeNow(o.key, o.claims.SessionID)
+		return "", identity.Identity{}, err
 	}
-	return last, last.Subject != ""
+	if o.token != (family.Hash{}) {
+		now := m.records.Now()
+		m.records.Seen(ctx, o.key, func(r *record) bool {
+			r.SignedIn(o.token, now.Add(-exchangeLimit), now)
+			return true
+		})
+	}
+	return sealed, identityOf(s, o.claims), nil
 }

@@ -10,10 +10,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 )
-
-// maxRounds is how many refreshes by others a switch lets pass before its own.
-const maxRounds = 8
 
 // How often AuthKit is asked to move one session.
 const (
@@ -24,15 +22,15 @@ const (
 
 // switches limits the switches of each session.
 type switches struct {
-	bySession *otter.Cache[lineKey, *rate.Limiter]
+	bySession *otter.Cache[family.Key, *rate.Limiter]
 }
 
 func newSwitches() *switches {
-	return &switches{otter.Must(&otter.Options[lineKey, *rate.Limiter]{MaximumSize: maxSwitched})}
+	return &switches{otter.Must(&otter.Options[family.Key, *rate.Limiter]{MaximumSize: maxSwitched})}
 }
 
 // allow returns an *Outage for one too many.
-func (s *switches) allow(key lineKey, now time.Time) error {
+func (s *switches) allow(key family.Key, now time.Time) error {
 	limiter, _ := s.bySession.ComputeIfAbsent(key, func() (*rate.Limiter, bool) {
 		return rate.NewLimiter(rate.Every(switchEvery), switchBurst), false
 	})
@@ -47,47 +45,60 @@ func (s *switches) allow(key lineKey, now time.Time) error {
 
 // Switch moves the request's session to another organization of its user's by a
 // refresh, and returns it sealed anew; older cookies lead to it from now on. Where it
-// is there already, it is returned as it is. A refresh that is under way is waited
-// for, and what it brings is moved. The access token may have expired.
+// is there already, it is returned as it is, but only where the store itself says so. A refresh
+// that is under way is waited for, and what it brings is moved. The access token may have
+// expired.
 //
-// The error is ErrNone, ErrBad, ErrEnded, ErrSuperseded, ErrMisconfigured, or one after
-// which the session goes on in its present organization: *StepRequired with AuthKit's
+// The error is ErrNone, ErrBad, ErrEnded, ErrRejected, ErrSuperseded, ErrMisconfigured, or one
+// after which the session goes on in its present organization: *StepRequired with AuthKit's
 // code (a step of the user's, or organization_membership_not_found and the like) and
 // ErrUnavailable (*Outage).
 func (m *Manager) Switch(ctx context.Context, request http.Header, organizationID string) (sealed string, id identity.Identity, err error) {
-	s, err := m.selectCookie(request)
+	c, err := m.selectCookie(request)
 	if err != nil {
 		return "", identity.Identity{}, err
 	}
-	r, err := m.resolve(ctx, s, lookup{arrived: true})
+	o, err := m.open(c)
 	if err != nil {
 		return "", identity.Identity{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, askerWait, errors.New("the switch takes too long"))
 	defer cancel()
-	landed := false // r is what came of the switch, whatever somebody else made of that since
+	made, asked := false, family.Hash{} // by AuthKit for this switch, with that token
 	for range maxRounds {
-		v, claims, err := m.assess(ctx, r.opened, r.place)
-		switch {
-		case err != nil && !errors.Is(err, errDue):
-			return "", identity.Identity{}, err
-		case v.Identity.OrganizationID == organizationID:
-			return r.sealed, v.Identity, nil
-		case landed:
-			return "", identity.Identity{}, &Outage{Refused: true, Err: errors.New("AuthKit answered a switch with a session of another organization")}
-		}
-		f, err := m.land(ctx, renewal{opened: r.opened, claims: claims, organizationID: organizationID}, askerWait)
+		m.records.Look(ctx, o.key, true)
+		s, err := m.resolve(ctx, o, true)
 		if err != nil {
 			return "", identity.Identity{}, err
 		}
-		if landed = f.here && f.organizationID == organizationID; landed {
-			r, err = m.resolveCurrent(ctx, f.sealed, lookup{})
-		} else {
-			r, err = m.resolve(ctx, newSealed(f.sealed), lookup{})
+		if _, err := m.check(ctx, s); err != nil && !isDue(err) {
+			return "", identity.Identity{}, err
 		}
+		if s.session.claims.OrganizationID == organizationID && (made || m.surelyHere(ctx, s)) {
+			return s.session.sealed, identityOf(s.session.Session, s.session.claims), nil
+		}
+		if made && s.cameFrom(asked) {
+			return "", identity.Identity{}, &Outage{Refused: true, Err: errors.New("AuthKit answered a switch with a session of another organization")}
+		}
+		asked = s.session.token
+		made, err = m.refresher.refresh(ctx, wish{opened: s.session, organization: organizationID, switches: true})
 		if err != nil {
 			return "", identity.Identity{}, err
 		}
 	}
-	return "", identity.Identity{}, &Outage{RetryAfter: backOff, Err: errors.New("the session changes all the time")}
+	return "", identity.Identity{}, &Outage{RetryAfter: backOff, Err: errAlwaysChanging}
+}
+
+// surelyHere reports whether a session is what the store says now, with no exchange under way
+// and no outcome unknown: only then a switch to where it is need not be made.
+func (m *Manager) surelyHere(ctx context.Context, s *standing) bool {
+	_, r, certain := m.records.Look(ctx, s.session.key, true)
+	t := r.Find(s.session.token)
+	return certain && r.Settled() && (t == nil || !t.Spent) && r.Ended == 0
+}
+
+// cameFrom reports whether the session is what a token was exchanged for.
+func (s *standing) cameFrom(hash family.Hash) bool {
+	t := s.record.Find(s.session.token)
+	return t != nil && t.From == hash
 }

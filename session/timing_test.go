@@ -41,7 +41,7 @@ func TestAskersWaitFiveSeconds(t *testing.T) {
 			t.Errorf("got %v, %v, want the refreshed session", v, err)
 		}
 		took(t, begin, 8*time.Second)
-		b.wantCalls(t, 1)
+		b.wantCalls(t, 3) // it wasn't answered after 3 s, nor after 6
 	})
 }
 
@@ -60,12 +60,12 @@ func TestRefreshIsStoredForLater(t *testing.T) {
 		}
 		took(t, begin, time.Second)
 		b.Wait()
-		took(t, begin, 8*time.Second)
+		took(t, begin, 10*time.Second) // for the calls beside it, too
 		if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" {
 			t.Errorf("got %v, %v, want the refreshed session", v, err)
 		}
-		took(t, begin, 8*time.Second)
-		b.wantCalls(t, 1)
+		took(t, begin, 10*time.Second)
+		b.wantCalls(t, 3)
 	})
 }
 
@@ -103,36 +103,40 @@ func TestWait(t *testing.T) {
 	})
 }
 
-func TestRefreshLimit(t *testing.T) {
+// A call that isn't answered is made again beside it after 3 s and after 6 s, all of them are
+// given up after 10 s, and what became of the token is asked again after 1, 2 and 4 s.
+func TestUnansweredCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, slow(time.Hour))
+		var mu sync.Mutex
+		var calls []time.Duration
+		begin := time.Now().Add(2 * time.Hour)
+		b := newBubble(t, func(ctx context.Context) error {
+			mu.Lock()
+			calls = append(calls, time.Since(begin))
+			mu.Unlock()
+			<-ctx.Done()
+			return ctx.Err()
+		})
 		request := b.cookie(t, "r")
 		pass(2 * time.Hour)
-		begin := time.Now()
-		var outage *Outage
-		ask := func() {
+		for wait := range 9 {
+			var outage *Outage
 			if _, err := b.Verify(t.Context(), request, false); !errors.As(err, &outage) || errors.Is(err, ErrEnded) {
 				t.Errorf("got %v, want an *Outage", err)
 			}
+			took(t, begin, time.Duration(wait+1)*5*time.Second)
 		}
-		ask()
-		took(t, begin, 5*time.Second)
-		pass(time.Second)
-		ask() // gets the refresh's own end
-		took(t, begin, 10*time.Second)
-		if !errors.Is(outage, context.DeadlineExceeded) {
-			t.Errorf("got %v, want the refresh to have been given up", outage)
+		b.Wait()
+		took(t, begin, 47*time.Second)
+		seconds := fmt.Sprint(calls)
+		if want := "[0s 3s 6s 11s 14s 17s 23s 26s 29s 37s 40s 43s]"; seconds != want {
+			t.Errorf("got calls at %s, want %s", seconds, want)
 		}
-		ask() // at once: AuthKit has a second to recover
-		took(t, begin, 10*time.Second)
-		b.wantCalls(t, 1)
-		pass(time.Second)
 		b.refresh = slow(0)
-		if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" {
+		if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" { // the pause is for known outcomes
 			t.Errorf("got %v, %v, want the session to work again", v, err)
 		}
-		b.wantCalls(t, 2)
 	})
 }
 
@@ -155,7 +159,7 @@ func TestRefreshAheadInTime(t *testing.T) {
 func TestRefreshAheadIsWaitedForASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, slow(3*time.Second))
+		b := newBubble(t, slow(2*time.Second))
 		request := b.cookie(t, "r")
 		pass(4*time.Minute + 10*time.Second)
 		begin := time.Now()
@@ -168,7 +172,7 @@ func TestRefreshAheadIsWaitedForASecond(t *testing.T) {
 		}
 		took(t, begin, time.Second)
 		b.Wait()
-		took(t, begin, 3*time.Second)
+		took(t, begin, 2*time.Second)
 		if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" {
 			t.Errorf("got %v, %v, want the refreshed session", v, err)
 		}
@@ -183,34 +187,36 @@ func TestRefreshesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, slow(0))
 		expired := b.cookie(t, "r")
-		sealed, err := b.Seal.Seal(fmt.Appendf(nil, `{"accessToken":%q,"user":{"id":%q}}`, b.tokens[1], b.user))
-		if err != nil {
-			t.Fatal(err)
-		}
-		valid := http.Header{"Cookie": {"wos-session=" + sealed}}
+		valid := b.request(t, b.mint("session_valid", "", 100*24*time.Hour), "")
 		if _, err := b.Verify(t.Context(), valid, true); err != nil {
 			t.Fatal(err)
 		}
-		pass(time.Hour - time.Minute)
+		var requests []http.Header
+		for i := range 1064 {
+			requests = append(requests, b.cookieOf(t, fmt.Sprint("r", i), fmt.Sprint("session_", i)))
+		}
+		pass(time.Hour)
 		begin := time.Now()
 
 		release := make(chan struct{})
 		var inFlight atomic.Int64
-		refresh := func(context.Context) (string, bool, error) {
+		b.refresh = func(context.Context) error {
 			inFlight.Add(1)
 			<-release
 			inFlight.Add(-1)
-			return "", false, nil
+			return nil
 		}
-		flights := map[*flight]bool{}
-		for i := range 1064 {
+		var askers sync.WaitGroup
+		for _, request := range requests {
 			for range 3 {
-				flights[b.flights.join(tokenHash{byte(i >> 8), byte(i)}, "", refresh)] = true
+				ctx, cancel := context.WithCancel(t.Context())
+				askers.Go(func() { _, _ = b.Verify(ctx, request, false) })
+				defer cancel()
 			}
 		}
 		synctest.Wait()
-		if got := inFlight.Load(); got != 64 || len(flights) != 1064 || flights[nil] {
-			t.Errorf("got %d of %d refreshes in flight, want 64 of 1064", got, len(flights))
+		if got, pending := inFlight.Load(), b.refresher.pending(); got != 64 || pending != 1064 {
+			t.Errorf("got %d of %d refreshes in flight, want 64 of 1064", got, pending)
 		}
 
 		var outage *Outage
@@ -221,44 +227,53 @@ func TestRefreshesAreBounded(t *testing.T) {
 			t.Errorf("got %v for a remembered session, want it at once", err)
 		}
 		took(t, begin, 0)
-		b.wantCalls(t, 0)
+		b.wantCalls(t, 64)
 
 		close(release)
 		b.Wait()
+		askers.Wait()
 		if _, err := b.Verify(t.Context(), expired, false); err != nil {
 			t.Errorf("got %v afterwards, want a refreshed session", err)
 		}
-		b.wantCalls(t, 1)
+		b.wantCalls(t, 1065)
 		took(t, begin, 0)
 	})
 }
 
-// A refresh that got no turn within its 10 s costs no refresh token.
-func TestRefreshWithoutATurn(t *testing.T) {
+// The 10 s of a call begin when it has its slot: those that wait are not cut short.
+func TestLimitBeginsWithTheSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		b := newBubble(t, func(context.Context) error { <-release; return nil })
-		var wg sync.WaitGroup
+		b := newBubble(t, slow(4*time.Second))
 		var requests []http.Header
-		for i := range 65 {
-			requests = append(requests, b.cookie(t, fmt.Sprint("r", i)))
+		for i := range 260 {
+			requests = append(requests, b.cookieOf(t, fmt.Sprint("r", i), fmt.Sprint("session_", i)))
 		}
 		pass(time.Hour)
-		for _, request := range requests[:64] {
-			wg.Go(func() { _, _ = b.Verify(t.Context(), request, false) })
+		var wg sync.WaitGroup
+		var signedOut atomic.Int64
+		for _, request := range requests {
+			wg.Go(func() {
+				for {
+					_, err := b.Verify(t.Context(), request, false)
+					var outage *Outage
+					if !errors.As(err, &outage) {
+						if err != nil {
+							signedOut.Add(1)
+						}
+						return
+					}
+					pass(max(outage.RetryAfter, time.Second))
+				}
+			})
 		}
-		synctest.Wait()
-		if _, err := b.Verify(t.Context(), requests[64], false); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("got %v, want ErrUnavailable", err)
-		}
-		pass(6 * time.Second)
-		close(release)
+		begin := time.Now()
 		wg.Wait()
-		b.Wait()
-		b.wantCalls(t, 64)
-		if _, err := b.Verify(t.Context(), requests[64], false); err != nil {
-			t.Errorf("got %v, want the session to work afterwards", err)
+		if got := signedOut.Load(); got != 0 {
+			t.Errorf("got %d signed out, want nobody", got)
+		}
+		if got := time.Since(begin); got > 30*time.Second {
+			t.Errorf("took %s, want five rounds of 4 s, and what calls beside them cost", got)
 		}
 	})
 }
@@ -271,8 +286,8 @@ func TestRefusalReachesWhoLookedBefore(t *testing.T) {
 		refusal error
 		want    error
 	}{
-		{"invalid_grant", ErrInvalidGrant, ErrEnded},
-		{"outage", &Outage{Status: 500}, ErrUnavailable},
+		{"invalid_grant", ErrInvalidGrant, ErrRejected},
+		{"outage", &Outage{Status: 429}, ErrUnavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -289,8 +304,7 @@ func TestRefusalReachesWhoLookedBefore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				claims := o.access.Unverified()
-				if _, err := b.renew(t.Context(), renewal{o, claims, claims.OrganizationID}, place{}, askerWait); !errors.Is(err, tt.want) {
+				if _, err := b.refresher.refresh(t.Context(), wish{opened: o}); !errors.Is(err, tt.want) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 				b.wantCalls(t, 1)
@@ -299,105 +313,25 @@ func TestRefusalReachesWhoLookedBefore(t *testing.T) {
 	}
 }
 
-// A request that verified a token while another one spent it doesn't have the old
-// cookie remembered: it would never be superseded.
-func TestSpentTokenIsNotRemembered(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, slow(0))
-		request := b.cookie(t, "r")
-		values, _ := b.Cookie.Read(request)
-		o, err := b.open(newSealed(values[0]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := b.Verify(t.Context(), request, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.remember(o, v)
-		if b.recall(o.hash, false) != v {
-			t.Error("got nothing remembered before the refresh")
-		}
-		pass(4*time.Minute + 30*time.Second)
-		if v, err := b.Verify(t.Context(), request, true); err != nil || v.Current == "" {
-			t.Fatalf("got %v, %v, want a refresh", v, err)
-		}
-		b.remember(o, v)
-		if b.recall(o.hash, false) != nil {
-			t.Error("got the spent token's session remembered")
-		}
-	})
-}
-
 // An old cookie is forgotten when nobody has sent it for 30 days.
-func TestRotationIsForgotten(t *testing.T) {
+func TestRecordIsForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, slow(0))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go b.Run(ctx)
 		request := b.cookie(t, "r")
-		left := func() time.Duration {
-			entry, ok := b.rotations.turns.GetEntryQuietly(hashToken("r"))
-			if !ok {
-				t.Fatal("got no rotation")
-			}
-			return entry.ExpiresAfter()
-		}
 		pass(6 * time.Minute)
-		for range 2 {
+		for range 3 {
 			if v, err := b.Verify(t.Context(), request, false); err != nil || v.Current == "" {
 				t.Errorf("got %v, %v, want the refreshed session", v, err)
 			}
-			if got := left(); got != 720*time.Hour {
-				t.Errorf("got %s until it is forgotten, want 720h", got)
-			}
-			pass(time.Minute)
-			if got := left(); got != 719*time.Hour+59*time.Minute {
-				t.Errorf("got %s a minute later, want 719h59m", got)
-			}
+			pass(30*24*time.Hour - time.Minute)
 		}
 		b.wantCalls(t, 1)
+		pass(10 * time.Minute)
+		_, _ = b.Verify(t.Context(), request, false)
+		b.wantCalls(t, 2) // nothing is known of the token any more
 	})
-}
-
-func TestMemoriesAreBounded(t *testing.T) {
-	t.Parallel()
-	m, err := New(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, got := range map[string][2]uint64{
-		"bytes of remembered sessions": {m.remembered.GetMaximum(), 100 << 20},
-		"turns":                        {m.rotations.turns.GetMaximum(), 500_000},
-		"bytes of lines":               {m.rotations.lines.GetMaximum(), 256 << 20},
-		"marks":                        {m.marks.byKey.GetMaximum(), 200_000},
-	} {
-		if got[0] != got[1] {
-			t.Errorf("%s: got %d at most, want %d", name, got[0], got[1])
-		}
-	}
-}
-
-// A line keeps the runs and sightings that matter, however many there are.
-func TestLineIsBounded(t *testing.T) {
-	t.Parallel()
-	r := newRotations(time.Hour)
-	key := lineKey{"user", "sid"}
-	now := time.Unix(1_000_000, 0)
-	for i := range 100 { // one token exchanged again and again: a run each
-		r.record(rotation{line: key, spent: tokenHash{1}, next: tokenHash{2, byte(i)}, issued: now}, now, now)
-	}
-	for range 1000 {
-		r.arrived(tokenHash{2, 99}, now)
-	}
-	l, _ := r.lines.GetIfPresent(key)
-	if len(l.Runs) != maxRuns || len(l.Runs[maxRuns-1].Seen) != 1 {
-		t.Errorf("got %d runs, %d sightings in the last, want %d and 1", len(l.Runs), len(l.Runs[maxRuns-1].Seen), maxRuns)
-	}
-	if p := r.find(tokenHash{2, 0}, "", now); !p.superseded {
-		t.Error("got a token whose run was dropped that isn't superseded")
-	}
-	if p := r.find(tokenHash{2, 99}, "", now); p.superseded {
-		t.Error("got the latest token superseded")
-	}
 }

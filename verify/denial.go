@@ -58,6 +58,8 @@ func (h *Handler) refuse(c *checkRequest, rule *policy.Rule, err error) *decisio
 		return h.askSignIn(c, rule, ReasonSuperseded, err.Error(), signInOptions{})
 	case errors.As(err, &step):
 		return h.askSignIn(c, rule, ReasonStepRequired, err.Error(), signInOptions{organizationID: step.OrganizationID})
+	case errors.Is(err, session.ErrRejected): // a later cookie may be there
+		return h.askSignIn(c, rule, ReasonSessionEnded, err.Error(), signInOptions{})
 	case errors.Is(err, session.ErrEnded):
 		d := h.askSignIn(c, rule, ReasonSessionEnded, err.Error(), signInOptions{})
 		// Where AuthKit refuses a refresh token, the session may go on with a later cookie.

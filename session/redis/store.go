@@ -2,8 +2,10 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -11,27 +13,23 @@ import (
 	"github.com/rs/zerolog"
 )
 
-const (
-	prefix      = "authkit-forward-auth:"
-	maxAttempts = 20 // of an update that others get in the way of
-)
+const prefix = "authkit-forward-auth:"
 
-// exchange sets a value if it is still the old one; none counts as empty.
-const exchange = `if (redis.call("GET", KEYS[1]) or "") ~= ARGV[1] then return 0 end
-redis.call("SET", KEYS[1], ARGV[2], "PX", ARGV[3])
-return 1`
+// errAnswer is the error of an answer that makes no sense.
+var errAnswer = errors.New("not an answer of ours")
 
-// Store is a Redis. Make it with New; it may be used by many goroutines. Its
-// methods are those of session.Store and session.Bus.
+// Store is a Redis. Make it with New. It is safe for concurrent use. Its methods are
+// those of replica.Store and replica.Bus.
 type Store struct {
 	Log zerolog.Logger // may be zero
-	// Observe is called with each call that reached for Redis: load, update, lock or
-	// publish, how long it took, and why it failed. May be nil.
+	// Observe is called with each call that reached for Redis: load, swap or publish,
+	// how long it took, and why it failed. May be nil.
 	Observe func(operation string, took time.Duration, err error)
 
 	client  redis.UniversalClient
 	channel string
-	health  *health
+	scripts scripts
+	outage  *outage
 }
 
 // New makes a Store of a REDIS_URL. Nothing is connected yet. channel names the bus
@@ -42,86 +40,21 @@ func New(rawURL, channel string) (*Store, error) {
 		return nil, err
 	}
 	logging.Disable() // see the package's comment
-	return &Store{client: redis.NewUniversalClient(bounded(o)), channel: prefix + channel, health: newHealth()}, nil
+	return &Store{
+		client:  redis.NewUniversalClient(bounded(o)),
+		channel: prefix + channel,
+		scripts: scripts{load: redis.NewScript(load), swap: redis.NewScript(swap)},
+		outage:  newOutage(),
+	}, nil
 }
 
 // Close ends the probe and the connections.
 func (s *Store) Close() error {
-	s.health.close()
+	s.outage.close()
 	return s.client.Close()
 }
 
-// Load returns the values of keys, nil where there is none, and makes each live for
-// ttl from now.
-func (s *Store) Load(ctx context.Context, ttl time.Duration, keys ...string) ([][]byte, error) {
-	values := make([][]byte, len(keys))
-	err := s.call(ctx, "load", func(ctx context.Context) error {
-		answers := make([]*redis.StringCmd, len(keys))
-		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, key := range keys {
-				answers[i] = p.GetEx(ctx, prefix+key, ttl)
-			}
-			return nil
-		})
-		if err != nil && !none(err) {
-			return err
-		}
-		for i, answer := range answers {
-			value, err := answer.Bytes()
-			if err != nil && !none(err) {
-				return err
-			}
-			values[i] = value
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return values, nil
-}
-
-// Update replaces a value in one step. change gets the value at hand, nil where
-// there is none, and returns the new one, nil to leave it. It may be called several
-// times.
-func (s *Store) Update(ctx context.Context, key string, ttl time.Duration, change func(old []byte) []byte) error {
-	for i := range maxAttempts {
-		var done bool
-		err := s.call(ctx, "update", func(ctx context.Context) (err error) {
-			done, err = s.tryUpdate(ctx, prefix+key, ttl, change)
-			return err
-		})
-		if err != nil || done {
-			return err
-		}
-		if err := pause(ctx, time.Duration(i+1)*2*time.Millisecond); err != nil {
-			return fmt.Errorf("redis: update: %w", err)
-		}
-	}
-	return fmt.Errorf("redis: update: others were faster %d times", maxAttempts)
-}
-
-// tryUpdate returns false if somebody else has changed the value meanwhile.
-func (s *Store) tryUpdate(ctx context.Context, key string, ttl time.Duration, change func([]byte) []byte) (bool, error) {
-	old, err := s.client.Get(ctx, key).Bytes()
-	if err != nil && !none(err) {
-		return false, err
-	}
-	value := change(old)
-	if value == nil {
-		return true, nil
-	}
-	return s.client.Eval(ctx, exchange, []string{key}, old, value, ttl.Milliseconds()).Bool()
-}
-
-// Publish sends a message to all who listen now.
-func (s *Store) Publish(ctx context.Context, message []byte) error {
-	return s.call(ctx, "publish", func(ctx context.Context) error {
-		return s.client.Publish(ctx, s.channel, message).Err()
-	})
-}
-
-// call makes one call within the limit, unless the store is left out.
+// call makes one call within the limit, unless the circuit breaker is open.
 func (s *Store) call(ctx context.Context, operation string, do func(context.Context) error) error {
 	if err := s.Err(); err != nil {
 		return err
@@ -140,8 +73,21 @@ func (s *Store) call(ctx context.Context, operation string, do func(context.Cont
 		return fmt.Errorf("redis: %s: %w", operation, over)
 	}
 	err = fmt.Errorf("redis: %s: %w", operation, err)
-	s.judge(err)
+	if dead(err) {
+		s.fail(err)
+	} else {
+		s.report(err)
+	}
 	return err
+}
+
+// run runs a script on one key and returns its answer, which has n parts.
+func (s *Store) run(ctx context.Context, script *redis.Script, n int, key string, args ...any) ([]string, error) {
+	parts, err := script.Run(ctx, s.client, []string{prefix + key}, args...).StringSlice()
+	if err == nil && len(parts) != n {
+		err = fmt.Errorf("%w: %d parts, want %d", errAnswer, len(parts), n)
+	}
+	return parts, err
 }
 
 // gaveUp returns why the caller gave up before the limit, which says nothing about
@@ -156,18 +102,17 @@ func gaveUp(ctx context.Context, begin time.Time, err error) error {
 	return nil
 }
 
-// none reports whether Redis answers that there is no value. It doesn't unwrap:
-// Sentinels that don't know the master answer so, too, and that is an error.
-func none(err error) bool { return err == redis.Nil }
+func timedOut(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout()
+}
 
 // pause waits for d at least and twice d at most, at random, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d + rand.N(d))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -13,8 +13,10 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// limit is what a call may cost.
-const limit = 250 * time.Millisecond
+const (
+	limit     = 250 * time.Millisecond // of a call
+	dialLimit = 4 * limit              // of a new connection
+)
 
 // errURL says what a URL may look like. It never quotes one: there is a password in it.
 var errURL = errors.New("is not a Redis URL: write redis://:password@host:6379/0, rediss:// for TLS, unix:///path?db=0, " +
@@ -151,7 +153,7 @@ func bounded(o *redis.UniversalOptions) *redis.UniversalOptions {
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries, o.DialerRetries = -1, 1 // the caller goes on without
 	o.ReadTimeout, o.WriteTimeout = limit, limit
-	o.DialTimeout = 4 * limit // no call waits that long: a connection that comes late serves the next one
+	o.DialTimeout = dialLimit // no call waits that long: a connection that comes late serves the next one
 	o.PoolSize = 32
 	o.PipelinePoolSize = -1 // no other pool for pipelines
 	// Less than the limit, so that a busy pool can be told from a Redis that doesn't answer.

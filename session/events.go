@@ -1,0 +1,122 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
+)
+
+// eventDelay is how long after it happened an event counts as of when it was heard of: our
+// clocks and AuthKit's differ by less. One that comes later counts as of when it happened.
+const eventDelay = time.Minute
+
+// Revocation says which sessions were ended or changed at AuthKit. A field left
+// empty doesn't narrow it down; at least one must be set. Sessions that began, or were
+// exchanged, later are right again. API keys are validated anew whatever Refresh says, by
+// Revoked.
+type Revocation struct {
+	Subject        string    // a user's id
+	SessionID      string    // one session of Subject's; it ends whatever its token's age
+	OrganizationID string    // tokens of this organization
+	Role           string    // tokens with this role
+	Permission     string    // tokens with this permission
+	APIKeyID       string    // one API key, no token
+	At             time.Time // when it happened at AuthKit
+	Refresh        bool      // to be refreshed before the next use; false: ended
+}
+
+// Revoke ends sessions, or has them refreshed before their next use, on every
+// replica. The error says that it holds on this replica only, as the others could be told
+// neither directly nor by the store: call it again.
+func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
+	if r.SessionID != "" {
+		announced, stored := m.records.End(ctx, family.KeyOf(m.Tokens.ClientID, r.Subject, r.SessionID), "")
+		if !announced && !stored {
+			return errUntold
+		}
+		return nil
+	}
+	at, happened := m.records.Now(), family.At(r.At)
+	if at > happened.Add(eventDelay) {
+		at = happened
+	}
+	err := m.records.Tell(ctx, replica.Event{
+		Whom:  replica.Whom{Subject: r.Subject, Organization: r.OrganizationID, Role: r.Role, Permission: r.Permission, APIKey: r.APIKeyID},
+		Ended: !r.Refresh, At: at, Happened: happened,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUntold, err)
+	}
+	return nil
+}
+
+var errUntold = errors.New("session: the other replicas can't be told")
+
+// Revoked reports whether what AuthKit said of an API key at since, by this machine's
+// clock, may be out of date: an event about the key, its owner, organization or
+// permissions has come here since then, or may have been missed. id is whom the key
+// stands for.
+func (m *Manager) Revoked(id *identity.Identity, apiKeyID string, since time.Time) bool {
+	events := m.records.Events()
+	return events.Since(since, func(yield func(replica.Whom) bool) {
+		if !yield(replica.Whom{APIKey: apiKeyID}) {
+			return
+		}
+		for w := range whom(id, events.Broad()) {
+			if !yield(w) {
+				return
+			}
+		}
+	})
+}
+
+// eventSays is what the events say of a session.
+type eventSays int
+
+const (
+	eventNone eventSays = iota
+	eventChanged
+	eventEnded
+)
+
+// eventsSay looks a session up. began is when an exchange or a sign-in here brought it.
+func (m *Manager) eventsSay(id *identity.Identity, began family.Moment, issued time.Time) eventSays {
+	events := m.records.Events()
+	ended, changed := events.Latest(whom(id, events.Broad()))
+	switch {
+	case concerned(ended, began, issued):
+		return eventEnded
+	case concerned(changed, began, issued):
+		return eventChanged
+	}
+	return eventNone
+}
+
+// whom yields everybody that an identity is, or belongs to.
+func whom(id *identity.Identity, broad bool) iter.Seq[replica.Whom] {
+	return func(yield func(replica.Whom) bool) {
+		organization := id.OrganizationID
+		more := yield(replica.Whom{Subject: id.Subject})
+		if organization != "" {
+			more = more && yield(replica.Whom{Organization: organization}) && yield(replica.Whom{Subject: id.Subject, Organization: organization})
+		}
+		if !broad {
+			return
+		}
+		for _, role := range id.Roles {
+			more = more && yield(replica.Whom{Role: role}) && (organization == "" || yield(replica.Whom{Organization: organization, Role: role}))
+		}
+		for _, permission := range id.Permissions {
+			more = more && yield(replica.Whom{Permission: permission})
+		}
+	}
+}
+
+// BreakerOpen reports whether the circuit breaker spares AuthKit.
+func (m *Manager) BreakerOpen() bool { return !m.refresher.breaker.Since().IsZero() }

@@ -1,0 +1,185 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
+)
+
+const (
+	maxRemembered      = 100_000
+	maxRememberedBytes = 100 << 20
+)
+
+// Verified is a session whose seal, signature and age are good. It is shared
+// between requests and must not be changed.
+type Verified struct {
+	Identity identity.Identity
+	// Current is the sealed session that the browser should have instead of what
+	// it sent. Empty where it has that already.
+	Current string
+	// Sent stands for the older cookie that the browser sent. Zero where Current is empty.
+	Sent [32]byte
+
+	token     family.Hash   // of the cookie that a request brought
+	copy      *replica.Copy // of the session's record
+	record    *record       // by which it was judged
+	seen      uint64        // events until then
+	began     family.Moment // when the exchange began here that brought it; zero: it came from elsewhere
+	issued    instant       // of the access token
+	expires   instant       // when it has to be judged again
+	renewAt   instant       // from when an answer that can carry a cookie refreshes
+	refreshed bool          // began says when it was refreshed, not when it was signed in
+	brought   bool          // a request has brought its cookie, and that is noted
+	carried   bool          // of Current: an answer has carried it, or a request has brought it
+}
+
+// instant is a time of this machine's clock in microseconds since 1970: a third of a time.Time.
+type instant int64
+
+func micros(t time.Time) instant { return instant(t.UnixMicro()) }
+
+func (i instant) time() time.Time { return time.UnixMicro(int64(i)) }
+
+// lists are those of roles, permissions and so on that many identities have in common.
+type lists struct {
+	mu    sync.Mutex
+	known map[string][]string
+}
+
+const maxLists = 10_000
+
+// shared returns the list that all have who have the same.
+func (l *lists) shared(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	key := strings.Join(list, "\x00")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known, ok := l.known[key]; ok {
+		return known
+	}
+	if l.known == nil || len(l.known) >= maxLists {
+		l.known = map[string][]string{}
+	}
+	l.known[key] = list
+	return list
+}
+
+// compact has an identity take less memory: its lists are shared, and its texts in one piece.
+func (l *lists) compact(id *identity.Identity) {
+	for _, list := range []*[]string{&id.Roles, &id.Permissions, &id.Entitlements, &id.FeatureFlags} {
+		*list = l.shared(*list)
+	}
+	texts := [...]*string{&id.Subject, &id.Email, &id.Name, &id.SessionID, &id.OrganizationID, &id.Role, &id.Impersonator, &id.AccessToken}
+	var piece strings.Builder
+	for _, text := range texts {
+		piece.WriteString(*text)
+	}
+	rest := strings.Clone(piece.String())
+	for _, text := range texts {
+		*text, rest = rest[:len(*text)], rest[len(*text):]
+	}
+}
+
+// newMemory remembers what was verified, as much of it as fits.
+func newMemory[V interface{ size() uint32 }](items, bytes uint64, counter *stats.Counter) *otter.Cache[valueHash, V] {
+	return otter.Must(&otter.Options[valueHash, V]{
+		MaximumWeight: bytes,
+		Weigher:       func(_ valueHash, v V) uint32 { return max(uint32(bytes/items), v.size()) },
+		StatsRecorder: counter,
+	})
+}
+
+// size is about what a remembered session takes in memory.
+func (v *Verified) size() uint32 {
+	i := &v.Identity
+	size := 700 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken)
+	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements, i.FeatureFlags} {
+		for _, item := range list {
+			size += 16 + len(item)
+		}
+	}
+	return uint32(size)
+}
+
+// valueHash stands for a session cookie's value.
+type valueHash [sha256.Size]byte
+
+// hashValue hashes piece by piece: a conversion would copy 2 KB to the heap for
+// every request.
+func hashValue(sealed string) (hash valueHash) {
+	var piece [512]byte
+	digest := sha256.New()
+	for len(sealed) > 0 {
+		n := copy(piece[:], sealed)
+		digest.Write(piece[:n])
+		sealed = sealed[n:]
+	}
+	digest.Sum(hash[:0])
+	return hash
+}
+
+func (m *Manager) recall(hash valueHash) *Verified {
+	v, _ := m.remembered.GetIfPresent(hash)
+	return v
+}
+
+// timely reports whether a remembered session is young enough for an answer that can, or
+// can't, carry a new cookie.
+func (m *Manager) timely(v *Verified, ahead bool) bool {
+	now := micros(m.Now())
+	if ahead && (v.Current != "" && !v.carried || now >= v.renewAt) {
+		return false
+	}
+	return now < v.expires
+}
+
+// unchanged reports whether nothing was heard of a remembered session since it was judged.
+func (m *Manager) unchanged(v *Verified) bool {
+	return v.seen == m.records.EventCount() && v.copy.Fresh(v.record)
+}
+
+// again judges a remembered session by what its record and the events say now. It is nil
+// where that needs more than the memory has.
+func (m *Manager) again(ctx context.Context, hash valueHash, v *Verified) *Verified {
+	if micros(m.Now()) >= v.expires {
+		return nil
+	}
+	c, r, _ := m.records.Look(ctx, v.copy.Key(), false)
+	if m.ended(ctx, c, r) != nil {
+		return nil
+	}
+	if t := c.Token(r, v.token); v.token != (family.Hash{}) && (t == nil || t.Brought == 0) {
+		return nil
+	}
+	current, until, err := m.place(r, v.token)
+	if err != nil || current != (v.Current != "") || current && r.Current.Sealed != v.Current {
+		return nil
+	}
+	seen := m.records.EventCount()
+	if m.eventsSay(&v.Identity, v.began, v.issued.time()) != eventNone {
+		return nil
+	}
+	next := *v
+	next.copy, next.record, next.seen = c, r, seen
+	if current && until != 0 {
+		next.expires = min(next.expires, micros(m.records.Local(until)))
+	}
+	if current {
+		t := r.Find(r.Current.Token)
+		next.carried = t == nil || t.Carried != 0 || t.Brought != 0
+	}
+	m.remembered.Set(hash, &next)
+	return &next
+}

@@ -1,0 +1,104 @@
+package session
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// selectCookie chooses the request's session cookie. Of several, those that don't open
+// are ignored and the newest counts; of different users none does.
+func (m *Manager) selectCookie(request http.Header) (sealedSession, error) {
+	values, present := m.Cookie.Read(request)
+	switch {
+	case len(values) == 1:
+		return newSealed(values[0]), nil
+	case len(values) == 0 && !present:
+		return sealedSession{}, ErrNone
+	case len(values) == 0:
+		return sealedSession{}, fmt.Errorf("%w: no whole session in the cookies", ErrBad)
+	}
+	return m.newest(values)
+}
+
+// newest returns the session whose access token was issued last. The error is ErrBad.
+func (m *Manager) newest(values []string) (sealedSession, error) {
+	var newest sealedSession
+	var user string
+	var issued time.Time
+	for _, value := range values {
+		s := newSealed(value)
+		subject, at, err := m.issuedAt(&s)
+		if err != nil {
+			continue
+		}
+		if user != "" && user != subject {
+			return sealedSession{}, ErrConflict
+		}
+		user = subject
+		if newest.value == "" || at.After(issued) || at.Equal(issued) && m.succeeds(s, newest) {
+			newest, issued = s, at
+		}
+	}
+	if newest.value == "" {
+		return sealedSession{}, fmt.Errorf("%w: none of %d session cookies opens", ErrBad, len(values))
+	}
+	return newest, nil
+}
+
+// issuedAt returns whose a session is and when its access token was issued: as it is
+// remembered, or else as the seal says.
+func (m *Manager) issuedAt(s *sealedSession) (user string, at time.Time, err error) {
+	if v := m.recall(s.hash); v != nil {
+		return v.Identity.Subject, v.issued.time(), nil
+	}
+	if s.opened, err = m.open(*s); err != nil {
+		return "", time.Time{}, err
+	}
+	return s.opened.User.ID, s.opened.claims.IssuedAt, nil
+}
+
+// succeeds reports whether a session counts before another whose access token was issued
+// in the same second: one that goes on before one that has ended, and else the later by
+// the tokens' ids, which AuthKit makes of the time in milliseconds (ULIDs). The order of
+// the cookies never decides.
+func (m *Manager) succeeds(s, other sealedSession) bool {
+	mine, err := m.open(s)
+	if err != nil { // remembered, and the password has changed
+		return false
+	}
+	theirs, err := m.open(other)
+	if err != nil {
+		return true
+	}
+	if over := m.isOver(theirs); over != m.isOver(mine) {
+		return over
+	}
+	return cmp.Or(cmp.Compare(mine.claims.ID, theirs.claims.ID), bytes.Compare(s.hash[:], other.hash[:])) > 0
+}
+
+// isOver reports whether this replica knows that a session was signed out or revoked.
+func (m *Manager) isOver(o *opened) bool {
+	id := identityOf(o.Session, o.claims)
+	return m.records.Ended(o.key) || m.eventsSay(&id, 0, o.claims.IssuedAt) == eventEnded
+}
+
+// StrayLines returns the Set-Cookie lines that expire session cookies in other scopes
+// than the session's own, for an answer of host that sets or clears the session. There
+// are none where no session cookie of the request opens; nor where a single one does
+// beside others that don't: they are another application's, and are left alone.
+func (m *Manager) StrayLines(request http.Header, host string) []string {
+	values, _ := m.Cookie.Read(request)
+	opening := 0
+	for _, value := range values {
+		if _, err := m.open(newSealed(value)); err == nil {
+			opening++
+		}
+	}
+	if opening == 0 || opening == 1 && m.Cookie.Count(request) > 1 {
+		return nil
+	}
+	return m.Cookie.ExpireLines(request, host)
+}

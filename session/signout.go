@@ -1,0 +1,180 @@
+package session
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
+)
+
+const (
+	revokeAfter  = 30 * time.Second // a sign-out's browser is at AuthKit's logout by then
+	revokeLimit  = 5 * time.Second  // for one call
+	forgetAfter  = 2 * time.Minute  // what another replica was to tell AuthKit
+	maxUntold    = 20_000
+	revokesAtEnd = 16 // at one time, while stopping
+)
+
+// End ends every session that the request carries, expired or not, and what each became, on
+// every replica, and returns the identity of the newest. It returns false where there is
+// none that opens. AuthKit is told half a minute later, in case the browser doesn't go on to
+// its logout.
+func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identity, bool) {
+	var last identity.Identity
+	var issued time.Time
+	values, _ := m.Cookie.Read(request)
+	for _, value := range values {
+		o, err := m.open(newSealed(value))
+		if err != nil || o.claims.Subject != o.User.ID {
+			continue
+		}
+		current := m.end(ctx, o)
+		if id := identityOf(current.Session, current.claims); last.Subject == "" || o.claims.IssuedAt.After(issued) {
+			last, issued = id, o.claims.IssuedAt
+		}
+	}
+	return last, last.Subject != ""
+}
+
+// end ends a session and its successors, and returns the last of them.
+func (m *Manager) end(ctx context.Context, o *opened) *opened {
+	for range maxSuccessors {
+		_, r, _ := m.records.Look(ctx, o.key, true)
+		m.endOne(ctx, o)
+		t := r.Find(o.token)
+		if t == nil || !t.Spent || r.Current == nil {
+			return o
+		}
+		next, err := m.open(newSealed(r.Current.Sealed))
+		if err != nil || next.key == o.key {
+			return o
+		}
+		o = next
+	}
+	return o
+}
+
+func (m *Manager) endOne(ctx context.Context, o *opened) {
+	sessionID := o.claims.SessionID
+	if !strings.HasPrefix(sessionID, "session_") || m.RevokeSession == nil {
+		sessionID = ""
+	}
+	announced, stored := m.records.End(ctx, o.key, sessionID)
+	if sessionID == "" {
+		return
+	}
+	if !announced && !stored {
+		m.signOuts.revokeNow(o.key, sessionID)
+		return
+	}
+	m.signOuts.add(replica.End{Key: o.key, SessionID: sessionID, Holder: m.holder()})
+}
+
+func (m *Manager) holder() []byte { h := m.records.Holder(); return h[:] }
+
+// signOuts are the sessions that were signed out here or at another replica, and of which
+// AuthKit may not know: the holder tells it half a minute later, or whoever hears the holder die.
+type signOuts struct {
+	manager *Manager
+	mu      sync.Mutex
+	untold  map[family.Key]untold
+	running sync.WaitGroup
+}
+
+type untold struct {
+	sessionID string
+	holder    family.Holder
+	at        time.Time
+}
+
+func (s *signOuts) add(end replica.End) {
+	if end.SessionID == "" || len(end.Holder) != len(family.Holder{}) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.untold == nil {
+		s.untold = map[family.Key]untold{}
+	}
+	if len(s.untold) < maxUntold {
+		s.untold[end.Key] = untold{end.SessionID, family.Holder(end.Holder), time.Now()}
+	}
+}
+
+// heard notes another replica's sign-out.
+func (s *signOuts) heard(end replica.End) { s.add(end) }
+
+// take returns those that this replica tells AuthKit now, by key.
+func (s *signOuts) take(due func(untold) bool) map[family.Key]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := map[family.Key]string{}
+	for key, u := range s.untold {
+		if due(u) {
+			taken[key] = u.sessionID
+			delete(s.untold, key)
+		}
+	}
+	return taken
+}
+
+// holderGone takes over what a dead replica was to tell AuthKit.
+func (s *signOuts) holderGone(holder family.Holder) {
+	for key, sessionID := range s.take(func(u untold) bool { return u.holder == holder }) {
+		s.revokeNow(key, sessionID)
+	}
+}
+
+// run tells AuthKit of sign-outs as they become due, until ctx ends.
+func (s *signOuts) run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		me := s.manager.records.Holder()
+		due := func(u untold) bool { return u.holder == me && time.Since(u.at) >= revokeAfter }
+		for key, sessionID := range s.take(due) {
+			s.revokeNow(key, sessionID)
+		}
+		s.take(func(u untold) bool { return u.holder != me && time.Since(u.at) >= forgetAfter })
+	}
+}
+
+// revokeNow ends a session here and at AuthKit.
+func (s *signOuts) revokeNow(key family.Key, sessionID string) {
+	m := s.manager
+	if m.RevokeSession == nil || sessionID == "" {
+		return
+	}
+	s.running.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), revokeLimit)
+		defer cancel()
+		m.records.End(ctx, key, "")
+		if err := m.RevokeSession(ctx, sessionID); err != nil {
+			m.Log.Warn().Str("event", "sign_out").Str("session_hash", identity.HashSession(sessionID)).Err(err).
+				Msg("a session that was signed out can't be revoked at AuthKit; it ends there by itself")
+			return
+		}
+		m.records.Change(ctx, key, func(r *record) bool { return r.Told() })
+	})
+}
+
+// finish tells AuthKit at once of what isn't told yet, and waits.
+func (s *signOuts) finish() {
+	me := s.manager.records.Holder()
+	slots := make(chan struct{}, revokesAtEnd)
+	for key, sessionID := range s.take(func(u untold) bool { return u.holder == me }) {
+		slots <- struct{}{}
+		s.running.Go(func() { defer func() { <-slots }(); s.revokeNow(key, sessionID) })
+	}
+	s.running.Wait()
+}
