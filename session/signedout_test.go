@@ -29,6 +29,11 @@ func TestSignOutIsToldToAuthKit(t *testing.T) {
 					revoked = append(revoked, sessionID)
 					return nil
 				}
+				told := func() []string {
+					mu.Lock()
+					defer mu.Unlock()
+					return slices.Clone(revoked)
+				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				go b.Run(ctx)
@@ -36,16 +41,16 @@ func TestSignOutIsToldToAuthKit(t *testing.T) {
 					t.Fatal("got nothing to end")
 				}
 				pass(29 * time.Second)
-				if len(revoked) != 0 {
-					t.Errorf("got %v told at once, want the browser's logout first", revoked)
+				if got := told(); len(got) != 0 {
+					t.Errorf("got %v told at once, want the browser's logout first", got)
 				}
 				if stopped {
 					b.Wait()
 				} else {
 					pass(2 * time.Second)
 				}
-				if !slices.Equal(revoked, []string{"session_01TEST"}) {
-					t.Errorf("got %v revoked, want session_01TEST", revoked)
+				if got := told(); !slices.Equal(got, []string{"session_01TEST"}) {
+					t.Errorf("got %v revoked, want session_01TEST", got)
 				}
 			})
 		})
