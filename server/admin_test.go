@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -114,7 +115,11 @@ func TestReadinessNamesRedis(t *testing.T) {
 	t.Parallel()
 	m := miniredis.RunT(t)
 	w := newWorld(t, "GATEWAY", "traefik", "REDIS_URL", "redis://"+m.Addr()).ready(t)
-	t.Cleanup(func() { w.store.Close() })
+	ctx, cancel := context.WithCancel(t.Context())
+	running := make(chan struct{})
+	go func() { w.sessions.Run(ctx); close(running) }()
+	t.Cleanup(func() { cancel(); <-running; w.store.Close() })
+	eventually(t, "it hears itself", func() bool { return w.sessions.Degraded() == nil })
 	question := forwarded + "Cookie: wos-session="
 	if got := ask(t, w.Handler(), "GET", "/verify", question+w.signIn(t, paula, 0)); got.Code != 200 {
 		t.Fatalf("got %d, want 200", got.Code)
