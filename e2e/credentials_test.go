@@ -92,10 +92,10 @@ func strangersToken(t *testing.T) string {
 	return other.sessionToken(t, zoe)
 }
 
-// forged is a token with another payload under its signature.
+// forged is a token with another signature.
 func forged(token string) string {
 	parts := strings.Split(token, ".")
-	parts[1] = parts[1][:len(parts[1])-4] + "AAAA"
+	parts[2] = "AAAA" + parts[2][4:]
 	return strings.Join(parts, ".")
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -43,10 +44,10 @@ func TestHideSessionCookie(t *testing.T) {
 				{"a chunk", session + "; wos-session.1=x; a=1", "a=1"},
 			} {
 				t.Run(test.name, func(t *testing.T) {
-					b := newBrowser(t)
 					h := fetchHeaders()
 					h.Set("Cookie", test.cookie)
 					for _, path := range []string{"/", adminPath} {
+						b := newBrowser(t) // which has no cookie of the app's yet
 						a := b.send(http.MethodGet, s.origin+path, h, "")
 						if got := b.seen(a).Header.Get("Cookie"); got != test.want {
 							t.Errorf("%s: the app got %q, want %q", path, got, test.want)
@@ -74,6 +75,11 @@ func TestHideSessionCookieWithoutTheVariable(t *testing.T) {
 
 			if got != "" {
 				t.Errorf("the app got %q, want no cookie", got)
+			}
+			if g.name == "nginx" { // whose example tells the service
+				waitUntil(t, "the service says what is missing", func() bool {
+					return strings.Contains(s.service.output.String(), "set HIDE_SESSION_COOKIE=true")
+				})
 			}
 		})
 	}
