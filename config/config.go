@@ -85,6 +85,12 @@ type Config struct {
 	VerifyAddr Address `env:"VERIFY_ADDR"`
 	// A listener of its own for `/metrics` (Prometheus), `/healthz` and `/readyz`. Not set: no metrics.
 	AdminAddr Address `env:"ADMIN_ADDR"`
+	// Mode of the unix sockets, such as `0660`, so that a gateway which runs as another user can open them.
+	// Not set: as the umask says.
+	SocketMode FileMode `env:"SOCKET_MODE"`
+	// How long the service goes on answering after it was told to stop, with 503 at `/readyz`: as long as the
+	// gateway or Kubernetes needs to notice, such as `10s`.
+	ShutdownDelay Delay `env:"SHUTDOWN_DELAY" envDefault:"0s"`
 	// Redis 6.2 or later, or Valkey, that several replicas share: `redis://:password@host:6379/0`,
 	// `rediss://` with TLS; for the forms with Sentinel and Cluster see docs/replicas.md. Not set: run one
 	// replica.

@@ -91,6 +91,8 @@ TRUSTED_PROXIES=127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00
 LISTEN_ADDR=:9000
 VERIFY_ADDR=
 ADMIN_ADDR=
+SOCKET_MODE=
+SHUTDOWN_DELAY=0s
 REDIS_URL=
 ROTATION_TTL=720h
 COOKIE_SLIM=false
@@ -231,7 +233,7 @@ func TestParseAccepts(t *testing.T) {
 		{"domain is the host", []string{"WORKOS_COOKIE_DOMAIN", "auth.example.com"}},
 		{"__Host-", []string{"WORKOS_COOKIE_NAME", "__Host-session"}},
 		{"password of 16 surrogate pairs", []string{"WORKOS_COOKIE_PASSWORD", "😀😁😂😃😄😅😆😇😈😉😊😋😌😍😎😏"}},
-		{"password with spaces and quotes inside", []string{"WORKOS_COOKIE_PASSWORD", ` correct "horse" battery staple 0123 `}},
+		{"password with spaces and quotes inside", []string{"WORKOS_COOKIE_PASSWORD", `correct "horse" battery staple 01234`}},
 		{"default return URL on a protected host", []string{"DEFAULT_RETURN_URL", "https://app.example.com:8443/", "WORKOS_COOKIE_DOMAIN", "example.com"}},
 		{"widest ranges", []string{"TRUSTED_PROXIES", "11.0.0.0/8,fc00::/7"}},
 	}

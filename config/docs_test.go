@@ -24,8 +24,8 @@ that the WorkOS SDKs use, so the ` + "`.env`" + ` of a Next.js app works unchang
 At start everything is checked, and all problems are listed together. ` + "`config`" + ` prints the effective configuration
 without its secrets and exits 1 on a problem.
 
-Every secret can come from a file instead: the variable ending in ` + "`_FILE`" + ` holds its path, and newlines at the file's end
-are dropped. Both set is an error.
+Every secret can come from a file instead: the variable ending in ` + "`_FILE`" + ` holds its path, and a line break at the file's
+end is dropped. Both set is an error. One with a space or an invisible character at its beginning or end is refused.
 `
 
 // TestConfigurationDocs fails when docs/configuration.md is stale.

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -80,6 +81,8 @@ func (p *problems) gather(environ map[string]string) map[string]string {
 		}
 		switch {
 		case value == "":
+		case v.secret && stray(value):
+			p.add(v.name, "has a space, a line break or an invisible character at its beginning or end, or a control character in it, which would make it another secret: remove that (an editor or Windows may have added a carriage return or a byte order mark)")
 		case quoted(value):
 			p.add(v.name, "the value has quotes around it, which belong to it here (docker --env-file keeps them): remove them")
 		case v.choices != "" && !slices.Contains(strings.Split(v.choices, ","), value):
@@ -136,7 +139,7 @@ func readFile(name string) (string, error) {
 	if err != nil {
 		return "", cause(err)
 	}
-	value := strings.TrimRight(string(b), "\r\n")
+	value := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r") // one line break
 	if value == "" {
 		return "", errors.New("the file is empty")
 	}
@@ -200,6 +203,13 @@ func notChosen(v variable, value string) string {
 	default:
 		return fmt.Sprintf("%q is not known: use one of %s", value, choices)
 	}
+}
+
+// stray reports whether a secret holds what people add to it without seeing it. Spaces
+// inside are part of it.
+func stray(secret string) bool {
+	outside := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) } // Cf: the byte order mark, zero-width characters
+	return strings.TrimFunc(secret, outside) != secret || strings.ContainsFunc(secret, unicode.IsControl)
 }
 
 func quoted(value string) bool {

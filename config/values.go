@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
@@ -59,6 +60,23 @@ func (t TTL) String() string {
 	return strings.TrimSuffix(strings.TrimSuffix(time.Duration(t).String(), "0s"), "0m")
 }
 
+// Delay is a time to wait.
+type Delay time.Duration
+
+// String returns the time as SHUTDOWN_DELAY takes it.
+func (d Delay) String() string { return time.Duration(d).String() }
+
+// FileMode is a socket's mode. The zero value means not set.
+type FileMode fs.FileMode
+
+// String returns the mode as SOCKET_MODE takes it.
+func (m FileMode) String() string {
+	if m == 0 {
+		return ""
+	}
+	return fmt.Sprintf("0%o", uint32(m))
+}
+
 // IdentityHeaders says under which names an allowed request tells who asks.
 type IdentityHeaders struct {
 	Remote      bool // Remote-…, in place of X-Auth-Request-…
@@ -85,6 +103,8 @@ func parsers() map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[url.URL]():         parseURL,
 		reflect.TypeFor[time.Duration]():   parseAge,
 		reflect.TypeFor[TTL]():             parseTTL,
+		reflect.TypeFor[Delay]():           parseDelay,
+		reflect.TypeFor[FileMode]():        parseFileMode,
 		reflect.TypeFor[http.SameSite]():   parseSameSite,
 		reflect.TypeFor[bool]():            parseBool,
 		reflect.TypeFor[uint16]():          parsePort,
@@ -136,6 +156,22 @@ func parseTTL(v string) (any, error) {
 		return nil, fmt.Errorf("%q is not a time from 1h to %dh: write one such as 720h", v, maxCookieAge/3600)
 	}
 	return TTL(d), nil
+}
+
+func parseDelay(v string) (any, error) {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 || d > 5*time.Minute {
+		return nil, fmt.Errorf("%q is not a time from 0s to 5m: write one such as 10s", v)
+	}
+	return Delay(d), nil
+}
+
+func parseFileMode(v string) (any, error) {
+	mode, err := strconv.ParseUint(v, 8, 32)
+	if err != nil || mode == 0 || mode > 0o777 {
+		return nil, fmt.Errorf("%q is not a file's mode in octal: write one such as 0660", v)
+	}
+	return FileMode(mode), nil
 }
 
 func parseSameSite(v string) (any, error) {

@@ -70,10 +70,20 @@ func TestChromiumFrame(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, g gateway) {
 		s := newPages(t, g)
-		var got struct{ URL, Text string }
-		s.chromium(t, "frame", nil, &got)
-		if !strings.Contains(got.Text, "Sign in") || got.URL != s.origin+"/framing" {
-			t.Errorf("got %q in the frame, after the sign-in %s, want a link to sign in, and back at %s/framing", got.Text, got.URL, s.origin)
+		for name, want := range map[string]struct {
+			newTab bool
+			path   string
+		}{
+			"loaded by the page around it": {false, "/framing"},
+			"loaded by itself":             {true, ""},
+		} {
+			t.Run(name, func(t *testing.T) {
+				var got struct{ URL, Text string }
+				s.chromium(t, "frame", map[string]any{"newTab": want.newTab}, &got)
+				if !strings.Contains(strings.ToLower(got.Text), "sign in") || want.path != "" && got.URL != s.origin+want.path {
+					t.Errorf("got %q in the frame, after the sign-in %s, want a link to sign in, and back at %s%s", got.Text, got.URL, s.origin, want.path)
+				}
+			})
 		}
 	})
 }

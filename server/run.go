@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	stdlog "log"
 	"net"
 	"net/http"
@@ -37,7 +38,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		s.log.WithLevel(level).Str("event", "start").Msg(note.Text)
 	}
-	main, err := listen(ctx, s.config.ListenAddr)
+	main, err := s.listen(ctx, s.config.ListenAddr)
 	if err != nil {
 		return fmt.Errorf("server: LISTEN_ADDR: %w", err)
 	}
@@ -53,7 +54,7 @@ func (s *Server) Run(ctx context.Context) error {
 		if more.address.Network == "" {
 			continue
 		}
-		l, err := listen(ctx, more.address)
+		l, err := s.listen(ctx, more.address)
 		if err != nil {
 			for open := range servers {
 				_ = open.Close()
@@ -79,18 +80,19 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Server, hangup <-chan os.Signal) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	// What goes on in the background goes on until the last request was answered.
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	failed := make(chan error, len(servers))
 	for l, server := range servers {
 		s.log.Info().Str("address", l.Addr().String()).Msg("listening")
 		go func() { failed <- server.Serve(l) }()
 	}
 	var background sync.WaitGroup
-	background.Go(func() { s.warmUp(ctx) })
-	background.Go(func() { s.sessions.Run(ctx) })
+	background.Go(func() { s.warmUp(running) })
+	background.Go(func() { s.sessions.Run(running) })
 	if s.policy != nil {
-		background.Go(func() { s.policy.Run(ctx, hangup) })
+		background.Go(func() { s.policy.Run(running, hangup) })
 	}
 	var err error
 	select {
@@ -99,6 +101,12 @@ func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Serve
 	}
 	s.stopping.Store(true)
 	s.log.Info().Msg("stopping")
+	if err == nil { // told to stop: gateways may need a while to notice
+		select {
+		case err = <-failed:
+		case <-time.After(time.Duration(s.config.ShutdownDelay)):
+		}
+	}
 	s.sessions.Stop()
 	limit, done := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer done()
@@ -106,7 +114,7 @@ func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Serve
 		err = errors.Join(err, server.Shutdown(limit))
 	}
 	s.sessions.Wait()
-	cancel()
+	end()
 	background.Wait()
 	if s.store != nil {
 		err = errors.Join(err, s.store.Close())
@@ -128,13 +136,21 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	}
 }
 
-func listen(ctx context.Context, a config.Address) (net.Listener, error) {
+func (s *Server) listen(ctx context.Context, a config.Address) (net.Listener, error) {
 	if a.Network == "unix" {
 		if err := removeSocket(a.Addr); err != nil {
 			return nil, err
 		}
 	}
-	return new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+	l, err := new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+	if err != nil || a.Network != "unix" || s.config.SocketMode == 0 {
+		return l, err
+	}
+	if err := os.Chmod(a.Addr, fs.FileMode(s.config.SocketMode)); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("SOCKET_MODE: %w", err)
+	}
+	return l, nil
 }
 
 // removeSocket takes away the socket that a killed process left, and nothing else.

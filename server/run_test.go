@@ -170,6 +170,39 @@ func TestStopTellsReadiness(t *testing.T) {
 	}
 }
 
+// F14: gateways read 503 at /readyz, and are answered, for as long as they need to notice.
+func TestStopIsAnnounced(t *testing.T) {
+	t.Parallel()
+	s := serve(t, newWorld(t, "SHUTDOWN_DELAY", "3s").ready(t))
+	began := time.Now()
+	s.stop()
+	eventually(t, "readyz says 503 over the network", func() bool {
+		response, err := s.do(t.Context(), "/readyz", "")
+		return err == nil && response.StatusCode == 503
+	})
+	if response, err := s.do(t.Context(), "/verify/auth-request", original); err != nil || response.StatusCode != 401 {
+		t.Errorf("meanwhile: got %v, %v, want 401", response, err)
+	}
+	if err := <-s.done; err != nil || time.Since(began) < 3*time.Second {
+		t.Errorf("Serve: got %v after %v, want nil after 3 s", err, time.Since(began))
+	}
+}
+
+// F16: a gateway that runs as another user of the group.
+func TestSocketMode(t *testing.T) {
+	t.Parallel()
+	path := socketPath(t)
+	_, done, stop := run(t, newWorld(t, "LISTEN_ADDR", "unix:"+path, "SOCKET_MODE", "0666"), 1)
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("got %v, %v, want mode 0666", info, err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run: got %v, want nil", err)
+	}
+}
+
 // Serving fetches the key set by itself, and goes on trying.
 func TestWarmUp(t *testing.T) {
 	t.Parallel()
