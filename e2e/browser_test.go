@@ -119,21 +119,27 @@ func (b *browser) send(method, target string, h http.Header, body string) answer
 	return answer{URL: request.URL, Status: response.StatusCode, Header: response.Header, Body: string(text)}
 }
 
+// follow goes where redirects lead, and pages that move on by themselves.
 func (b *browser) follow(a answer) answer {
 	b.t.Helper()
-	for a.Status >= 300 && a.Status < 400 {
+	for {
+		location := a.Header.Get("Location")
+		if a.Status < 300 || a.Status >= 400 {
+			if location = strings.TrimPrefix(a.Header.Get("Refresh"), "0;url="); location == "" {
+				return a
+			}
+		}
 		before := append(a.Before, a)
 		if len(before) > 10 {
 			b.t.Fatalf("redirect loop: %s", trail(before))
 		}
-		to, err := a.URL.Parse(a.Header.Get("Location"))
+		to, err := a.URL.Parse(location)
 		if err != nil {
 			b.t.Fatal(err)
 		}
 		a = b.send(http.MethodGet, to.String(), documentHeaders(), "")
 		a.Before = before
 	}
-	return a
 }
 
 // trail names where redirects led, without the queries.

@@ -57,7 +57,7 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request, screen string) {
 		return
 	}
 	if !f.leadByScript(w, r, hosted, keepFragment, sealed) {
-		redirect(w, hosted)
+		f.lead(w, r, hosted, "On to the sign-in")
 	}
 }
 

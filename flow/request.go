@@ -71,6 +71,14 @@ func deliberate(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && own && !isPrefetch(r)
 }
 
+// askedAnew reports whether a script asks for a page that somebody looks at, as a service
+// worker does with a request of its own in place of the browser's.
+func askedAnew(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return (mode == "cors" || mode == "same-origin") && r.Header.Get("Sec-Fetch-Dest") == "empty" &&
+		strings.HasPrefix(r.Header.Get("Accept"), "text/html")
+}
+
 // fromOwnPage reports whether a form was sent by a page of this site: its Origin is
 // protected. A page with Referrer-Policy: no-referrer (Helmet's default) sends the
 // Origin null, and some clients none; then Sec-Fetch-Site decides, which no page can

@@ -30,9 +30,11 @@ func redirect(w http.ResponseWriter, location string) {
 // lead sends the browser elsewhere. A form's POST that leads to another origin, at
 // once or by way of /login, gets a page that moves on by itself: an application's
 // Content-Security-Policy with form-action 'self' (Helmet's default) stops such a
-// redirect without a word.
+// redirect without a word. So does a page that a service worker asks for anew: a browser
+// takes no redirected answer for a navigation.
 func (f *Flow) lead(w http.ResponseWriter, r *http.Request, location, title string) {
-	if r.Method != http.MethodPost || wantsJSON(r) || f.staysHere(location) {
+	leaves := r.Method == http.MethodPost && !f.staysHere(location)
+	if wantsJSON(r) || !leaves && !askedAnew(r) {
 		redirect(w, location)
 		return
 	}

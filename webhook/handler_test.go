@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
@@ -265,7 +267,7 @@ func TestBodiesAreReadFewAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(noon)
-		w.Observe = nil
+		w.Observe, w.Log = nil, zerolog.Nop() // neither is for several at once
 		begun, end := make(chan struct{}, 100), make(chan struct{})
 		var all sync.WaitGroup
 		for range 32 {
