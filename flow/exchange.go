@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/page"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 )
@@ -19,6 +21,9 @@ import (
 const (
 	exchangeSlots = 16
 	exchangeWait  = 3 * time.Second
+
+	outageThreshold = 5 // exchanges that fail, none succeeding within the window, before AuthKit is spared
+	outageWindow    = 10 * time.Second
 )
 
 // exchange asks AuthKit for the session of a sign-in whose state is trusted: once for
@@ -28,19 +33,34 @@ func (f *Flow) exchange(w http.ResponseWriter, r *http.Request, s signIn, value 
 	turn, cancel := context.WithTimeout(r.Context(), exchangeWait)
 	defer cancel()
 	if f.exchanges.Acquire(turn, 1) != nil {
-		f.log(r).Warn().Str("event", "sign_in").Msg("no slot for a code exchange: too many sign-ins at once")
-		w.Header().Set("Retry-After", strconv.Itoa(int(exchangeWait.Seconds())))
-		show(w, r, busyPage())
+		f.later(w, r, busyPage(), "no slot for a code exchange: too many sign-ins at once", exchangeWait)
 		return
 	}
 	defer f.exchanges.Release(1)
+	if wait, ok := f.outage.Allow(value); !ok {
+		f.later(w, r, outagePage(), "AuthKit is out of order; waiting before it is asked again", wait)
+		return
+	}
 	f.release(w, r, s)
 	if !f.once.use(value, f.Now()) {
 		f.rejectState(w, r, s)
 		return
 	}
 	response, err := ask(r.Context())
+	var outage *session.Outage
+	if errors.As(err, &outage) && !outage.Refused {
+		f.outage.Failure(value)
+	} else {
+		f.outage.Success(value)
+	}
 	f.finish(w, r, s, response, err)
+}
+
+// later asks the browser to come again with the same state.
+func (f *Flow) later(w http.ResponseWriter, r *http.Request, p page.Page, why string, wait time.Duration) {
+	f.log(r).Warn().Str("event", "sign_in").Msg(why)
+	w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
+	show(w, r, p)
 }
 
 // finish turns an authenticate response into a session, or into the way on.

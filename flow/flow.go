@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/breaker"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
@@ -38,6 +39,7 @@ type Flow struct {
 	returnURLs *seal.Box // those that don't fit into a state
 	once       onceList  // sealed states and selections that were exchanged
 	exchanges  *semaphore.Weighted
+	outage     breaker.Breaker // of exchanges, by their state
 }
 
 // New makes a Flow.
@@ -46,6 +48,7 @@ func New(c Config) (*Flow, error) {
 		c.Now = time.Now
 	}
 	f := &Flow{Config: c, exchanges: semaphore.NewWeighted(exchangeSlots)}
+	f.outage.Threshold, f.outage.Window, f.outage.Now = outageThreshold, outageWindow, c.Now
 	for purpose, box := range map[string]**seal.Box{
 		"flow state": &f.states, "flow attempts": &f.attempts, "flow organization selection": &f.selections,
 		"flow sign-out": &f.signOuts, "flow return URL": &f.returnURLs,

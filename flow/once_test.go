@@ -124,3 +124,35 @@ func TestExchangesAreBounded(t *testing.T) {
 		t.Errorf("reloaded: got status %d to %q", a.status, a.location())
 	}
 }
+
+// While AuthKit is out of order it is asked no more than once a second, and who waits
+// can come again with the same code.
+func TestExchangesSpareAuthKit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	asked := 0
+	w.breakAuthKit(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/user_management/authenticate" {
+			asked++
+			http.Error(rw, "out of order", http.StatusInternalServerError)
+			return
+		}
+		w.authkit.ServeHTTP(rw, r)
+	})
+	for i := range 5 {
+		b := w.browser(t)
+		if a := b.get(b.begin(login, fmt.Sprintf("user-%d@example.com", i))); a.status != http.StatusServiceUnavailable {
+			t.Errorf("sign-in %d: got status %d, want 503", i, a.status)
+		}
+	}
+	b := w.browser(t)
+	signIn := b.begin(login+"?rd=/page", paula)
+	if a := b.get(signIn); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "1" || asked != 5 {
+		t.Errorf("got status %d, Retry-After %q and %d calls, want 503, 1 and 5", a.status, a.header.Get("Retry-After"), asked)
+	}
+	w.breakAuthKit(w.authkit.ServeHTTP)
+	w.clock.advance(time.Second)
+	if a := b.get(signIn); a.location() != app+"/page" {
+		t.Errorf("a second later: got status %d to %q, want the page", a.status, a.location())
+	}
+}

@@ -27,6 +27,13 @@ func busyPage() page.Page {
 	}
 }
 
+func outagePage() page.Page {
+	return page.Page{
+		Status: http.StatusServiceUnavailable, Title: "Sign-in is not possible right now", Reason: "unavailable",
+		Text: "The sign-in service doesn't answer. Your sign-in waits: reload this page in a moment.",
+	}
+}
+
 func (f *Flow) signedInPage() page.Page {
 	return page.Page{
 		Status: http.StatusOK, Title: "You are signed in", Text: "You can go on to the application now.",
