@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"bufio"
-	"crypto/tls"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
 )
 
 // upgrader is an app that takes every upgrade it is offered, as some servers do: to h2c (RFC 7540, 3.2), to a
@@ -53,9 +51,46 @@ func (u *upgrader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + offer + "\r\n\r\n")
 	_ = rw.Flush()
 	if strings.Contains(strings.ToLower(offer), "h2c") {
-		(&http2.Server{}).ServeConn(conn, &http2.ServeConnOpts{Handler: u})
+		serveHTTP2(conn, u)
 	}
 }
+
+// serveHTTP2 serves a connection that speaks HTTP/2 from here on, until it ends.
+func serveHTTP2(conn net.Conn, h http.Handler) {
+	closed := make(chan struct{})
+	server := &http.Server{Handler: h, Protocols: onlyHTTP2(), ConnState: func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}}
+	accept := make(chan net.Conn, 1)
+	accept <- conn
+	close(accept)
+	_ = server.Serve(acceptOnce{accept, conn}) // net.ErrClosed at once: there is no other connection
+	<-closed
+}
+
+func onlyHTTP2() *http.Protocols {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	return protocols
+}
+
+// acceptOnce is a listener with one connection.
+type acceptOnce struct {
+	conns chan net.Conn
+	net.Conn
+}
+
+func (a acceptOnce) Accept() (net.Conn, error) {
+	if conn, ok := <-a.conns; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (a acceptOnce) Close() error   { return nil } // the connection is the server's
+func (a acceptOnce) Addr() net.Addr { return a.LocalAddr() }
 
 func (u *upgrader) taken() (paths, offers []string) {
 	u.mu.Lock()
@@ -176,10 +211,9 @@ func TestUpgrades(t *testing.T) {
 // throughTunnel asks for a page over a connection that was upgraded to HTTP/2.
 func throughTunnel(t *testing.T, conn net.Conn) string {
 	t.Helper()
-	transport := &http2.Transport{AllowHTTP: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
-	tunnel, err := transport.NewClientConn(conn)
-	if err != nil {
-		t.Fatal(err)
+	tunnel := &http.Transport{
+		Protocols:   onlyHTTP2(),
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 	}
 	request := httpGet(t, "http://localhost/admin/secret")
 	response, err := tunnel.RoundTrip(request)

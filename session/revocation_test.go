@@ -245,9 +245,8 @@ func TestRevokedAPIKeyDuringAnOutageOfTheStore(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t, nil)
 	id := identity.Identity{Subject: "api_key_1", OrganizationID: acmeID}
-	validated := r.clock.Now()
 	r.clock.advance(time.Second)
-	validated = r.clock.Now()
+	validated := r.clock.Now()
 	r.server.Set(replicatest.Faults{Down: true})
 	r.clock.advance(time.Second)
 	if err := r.all[0].Revoke(t.Context(), session.Revocation{APIKeyID: "api_key_1", At: r.clock.Now()}); err == nil {

@@ -71,7 +71,7 @@ func TestTimeToLive(t *testing.T) {
 		}
 		expect("loaded with "+row.ttl.String(), row.want)
 	}
-	swapped, current, _, err := s.Swap(t.Context(), "key", replica.Tag{}, value("two"), ttl, nil)
+	swapped, _, _, err := s.Swap(t.Context(), "key", replica.Tag{}, value("two"), ttl, nil)
 	if swapped || err != nil {
 		t.Errorf("got %t, %v, want one there", swapped, err)
 	}
@@ -80,7 +80,7 @@ func TestTimeToLive(t *testing.T) {
 	if got := loaded(t, s, "key"); got != "none" {
 		t.Errorf("got %s after its time, want none", got)
 	}
-	if swapped, current, _, err = s.Swap(t.Context(), "key", value("one").Tag, value("two"), ttl, nil); swapped || err != nil || text(current) != "none" {
+	if swapped, current, _, err := s.Swap(t.Context(), "key", value("one").Tag, value("two"), ttl, nil); swapped || err != nil || text(current) != "none" {
 		t.Errorf("got %t, %s, %v after its time, want false, none", swapped, text(current), err)
 	}
 }
