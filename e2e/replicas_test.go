@@ -646,14 +646,15 @@ func TestRedisOutages(t *testing.T) {
 		role       string
 		begin, end func()
 		ready      string // meanwhile
+		webhook    int    // what it is answered: a full Redis carries announcements
 	}{
-		{"killed", redis.process.kill, func() { redis.start(t) }, readyWithout},
-		{"frozen", func() { redis.process.freeze(t) }, func() { redis.process.thaw() }, readyWithout},
-		{"full", func() { redis.set(t, "maxmemory", "1") }, func() { redis.set(t, "maxmemory", "0") }, readyWith},
+		{"killed", redis.process.kill, func() { redis.start(t) }, readyWithout, http.StatusServiceUnavailable},
+		{"frozen", func() { redis.process.freeze(t) }, func() { redis.process.thaw() }, readyWithout, http.StatusServiceUnavailable},
+		{"full", func() { redis.set(t, "maxmemory", "1") }, func() { redis.set(t, "maxmemory", "0") }, readyWith, http.StatusOK},
 	} {
 		outage.begin()
 		r.awaitReady(t, outage.ready)
-		c.rotate(t, outage.role, http.StatusServiceUnavailable)
+		c.rotate(t, outage.role, outage.webhook)
 		c.goOn(t, 8)
 		outage.end()
 		r.awaitReady(t, readyWith)

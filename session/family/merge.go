@@ -40,6 +40,7 @@ func Merge(a, b *Record, now Moment) *Record {
 			m.Current = win.Current
 		}
 	}
+	m.reviveCurrent()
 	switch { // ended wins, and so does that AuthKit knows
 	case lose.Ended == 0:
 	case win.Ended == 0:
@@ -55,9 +56,32 @@ func Merge(a, b *Record, now Moment) *Record {
 	return m
 }
 
+// reviveCurrent makes the current token live where both copies' tokens count as spent: each
+// copy has preferred its own of two live tokens, or the session that they became is known to
+// neither. AuthKit, or another replica, says whether it is good; nothing else would.
+func (r *Record) reviveCurrent() {
+	if r.Current == nil {
+		return
+	}
+	if t := r.Find(r.Current.Token); t != nil {
+		t.Spent = false
+	}
+}
+
+// exchanged reports whether a token is known that was exchanged for this one.
+func (r *Record) exchanged(hash Hash) bool {
+	for i := range r.Tokens {
+		if r.Tokens[i].From == hash {
+			return true
+		}
+	}
+	return false
+}
+
 // wins reports whether a's current session is the one to go on with: the one whose
-// token the other doesn't know as spent; if both are live, that of more switches, then of
-// more exchanges, then the smaller hash. A tie is b's.
+// token the other doesn't know as spent; of two that count as spent the one that wasn't
+// exchanged; if both are live, that of more switches, then of more exchanges, then the
+// smaller hash. A tie is b's.
 func (r *Record) wins(b *Record) bool {
 	x, y := r.Current, b.Current
 	if x == nil || y == nil {
@@ -70,6 +94,9 @@ func (r *Record) wins(b *Record) bool {
 	if xSpent != ySpent {
 		return ySpent
 	}
+	if xGone, yGone := r.exchanged(x.Token) || b.exchanged(x.Token), r.exchanged(y.Token) || b.exchanged(y.Token); xSpent && xGone != yGone {
+		return yGone
+	}
 	switch {
 	case x.Switches != y.Switches:
 		return x.Switches > y.Switches
@@ -79,9 +106,10 @@ func (r *Record) wins(b *Record) bool {
 	return bytes.Compare(x.Token[:], y.Token[:]) < 0
 }
 
+// knowsSpent reports whether a token is known as spent, if only by what it was exchanged for.
 func (r *Record) knowsSpent(hash Hash) bool {
 	t := r.Find(hash)
-	return t != nil && t.Spent
+	return t != nil && t.Spent || r.exchanged(hash)
 }
 
 // learn takes over what another copy knows of a token: spent, brought and a known parent

@@ -317,6 +317,19 @@ func TestMerge(t *testing.T) {
 		`idle; t1 spent brought 0 used 1; t3<t1 began 0 used 1; t2<t1 spent began 0 used 60; current t3 "session 3" 1/1`)
 	both("both live: the smaller hash", fork(2, 0), fork(3, 0),
 		`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; t3<t1 spent began 0 used 60; current t2 "session 2" 1/0`)
+	// Each of two copies has preferred its own of two live tokens.
+	prefers := func(own, others byte) *Record {
+		r := fork(own, 0)
+		r.Tokens = append(r.Tokens, Token{Hash: tok(others), From: tok(1), Spent: true, Began: t0, Used: t0 + 1*s})
+		return r
+	}
+	both("both spent, neither exchanged: one lives on", prefers(2, 3), prefers(3, 2),
+		`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; t3<t1 spent began 0 used 1; current t2 "session 2" 1/0`)
+	went := prefers(2, 3)
+	went.Current.Exchanges = 9
+	went.Tokens = append(went.Tokens, Token{Hash: tok(4), From: tok(2), Spent: true, Used: t0 + 2*s})
+	both("both spent, one exchanged: the other lives on", went, prefers(3, 2),
+		`idle; t1 spent brought 0 used 1; t3<t1 began 0 used 1; t2<t1 spent began 0 used 1; t4<t2 spent used 2; current t3 "session 3" 9/0`)
 	rejected := running()
 	rejected.Reject(tok(1), me, t0)
 	both("spent undoes rejected", rejected, exchanged(),
