@@ -36,7 +36,10 @@ type Revocation struct {
 // neither directly nor by the store: call it again.
 func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
 	if r.SessionID != "" {
-		announced, stored := m.records.End(ctx, family.KeyOf(m.Tokens.ClientID, r.Subject, r.SessionID), "")
+		key := family.KeyOf(m.Tokens.ClientID, r.Subject, r.SessionID)
+		announced, stored := m.records.End(ctx, key, "")
+		_, became, _ := m.records.Look(ctx, key, false)
+		m.endSuccessors(ctx, became)
 		if !announced && !stored {
 			return errUntold
 		}

@@ -146,8 +146,9 @@ func (m *Manager) timely(v *Verified, ahead bool) bool {
 }
 
 // unchanged reports whether nothing was heard of a remembered session since it was judged.
+// One that went on under another sid has to be looked up, since it ends with that.
 func (m *Manager) unchanged(v *Verified) bool {
-	return v.seen == m.records.EventCount() && v.copy.Fresh(v.record)
+	return v.seen == m.records.EventCount() && v.copy.Fresh(v.record) && !v.copy.Over() && v.record.Successor == nil
 }
 
 // again judges a remembered session by what its record and the events say now. It is nil

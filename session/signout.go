@@ -41,22 +41,50 @@ func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identi
 	return last, last.Subject != ""
 }
 
-// end ends a session and its successors, and returns the last of them.
+// end ends a session and its successors, and returns what o became.
 func (m *Manager) end(ctx context.Context, o *opened) *opened {
 	for range maxSuccessors {
 		_, r, _ := m.records.Look(ctx, o.key, true)
 		m.endOne(ctx, o)
-		t := r.Find(o.token)
-		if t == nil || !t.Spent || r.Current == nil {
-			return o
+		next := m.successor(r)
+		if next == nil {
+			m.endSuccessors(ctx, r)
+			break
 		}
-		next, err := m.open(newSealed(r.Current.Sealed))
-		if err != nil || next.key == o.key {
-			return o
+		if t := r.Find(o.token); t == nil || !t.Spent { // it goes on beside its successor
+			m.endOne(ctx, next)
+			_, r, _ = m.records.Look(ctx, next.key, false)
+			m.endSuccessors(ctx, r)
+			break
 		}
 		o = next
 	}
 	return o
+}
+
+// successor is the session that a record's exchange led to under another sid, nil where there is
+// none, or another exchange came after it.
+func (m *Manager) successor(r *record) *opened {
+	if r.Successor == nil || r.Current == nil {
+		return nil
+	}
+	next, err := m.open(newSealed(r.Current.Sealed))
+	if err != nil || next.key != *r.Successor {
+		return nil
+	}
+	return next
+}
+
+// endSuccessors ends what a record became under other sids. Who ended it told AuthKit.
+func (m *Manager) endSuccessors(ctx context.Context, r *record) {
+	for range maxSuccessors {
+		if r.Successor == nil {
+			return
+		}
+		key := *r.Successor
+		m.records.End(ctx, key, "")
+		_, r, _ = m.records.Look(ctx, key, false)
+	}
 }
 
 func (m *Manager) endOne(ctx context.Context, o *opened) {

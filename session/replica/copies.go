@@ -22,6 +22,7 @@ type Copy struct {
 	readAt  atomic.Int64                  // when the last read of the store began, since the start
 	gap     atomic.Uint64                 // how many gaps of the bus there were then
 	stale   atomic.Bool                   // another tag was announced, or the copy was evicted
+	over    atomic.Bool                   // the session has ended, whatever the record says
 	used    atomic.Uint32                 // last use, in minutes since the start
 
 	mu    sync.Mutex
@@ -104,6 +105,10 @@ func (c *Copy) local() bool { return c.replica.alone() || c.key.Private() }
 
 // onlySeen reports whether the record is in memory only so far. The caller holds mu.
 func (c *Copy) onlySeen() bool { return c.base == Tag{} && c.record.Load().Count == 0 }
+
+// Over reports whether the session is known to have ended. A record that is fresh may not say
+// so: the end is announced before it is stored.
+func (c *Copy) Over() bool { return c.over.Load() }
 
 // markStale notes that the store may know more.
 func (c *Copy) markStale() {

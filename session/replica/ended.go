@@ -129,6 +129,7 @@ func (r *Replica) End(ctx context.Context, key family.Key, sessionID string) (an
 func (r *Replica) endHere(end End) bool {
 	news := r.ended.add(end.Key, end.At)
 	if c := r.copies.peek(end.Key); c != nil {
+		c.over.Store(true)
 		c.markStale()
 	}
 	return news

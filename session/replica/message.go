@@ -154,5 +154,6 @@ func (r *Replica) heardRecord(key family.Key, encoded []byte) {
 	r.copies.weigh(c)
 	if record.Ended != 0 {
 		r.ended.add(key, record.Ended)
+		c.over.Store(true)
 	}
 }
