@@ -158,18 +158,19 @@ func (r *Replica) sayHello() {
 
 // heardHello tells another replica what it doesn't know.
 func (r *Replica) heardHello(m message) {
-	var ends []End
-	var events []Event
-	if !slices.Equal(m.EndsDigest, r.ended.digest()) {
-		ends = r.ended.newest(helloEnds)
-	}
-	if !slices.Equal(m.EventsDigest, r.events.digest()) {
-		events = r.events.all()
-	}
-	if len(ends)+len(events) == 0 {
+	tellEnds, tellEvents := !slices.Equal(m.EndsDigest, r.ended.digest()), !slices.Equal(m.EventsDigest, r.events.digest())
+	if !tellEnds && !tellEvents {
 		return
 	}
 	r.background.Go(func() {
+		var ends []End
+		var events []Event
+		if tellEnds {
+			ends = r.ended.newest(helloEnds)
+		}
+		if tellEvents {
+			events = r.events.all()
+		}
 		for part := range slices.Chunk(ends, perKnown) {
 			if r.publish(context.Background(), message{Kind: kindKnown, Ends: part}) != nil {
 				return

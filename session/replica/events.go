@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -48,7 +47,8 @@ type Events struct {
 
 	mu       sync.RWMutex
 	byWhom   map[Whom]happened
-	missedAt time.Time // when messages were lost, last
+	sum      [sha256.Size]byte // of all of them, by exclusive or
+	missedAt time.Time         // when messages were lost, last
 	now      func() time.Time
 }
 
@@ -122,8 +122,10 @@ func (e *Events) add(now family.Moment, events ...Event) (news bool) {
 		if event.Happened <= *last || now.Sub(event.At) > eventsKept {
 			continue
 		}
+		e.toggle(event.Whom)
 		*at, *last, h.learned, news = max(*at, event.At), event.Happened, e.now(), true
 		e.byWhom[event.Whom] = h
+		e.toggle(event.Whom)
 		if event.broad() {
 			e.broad.Store(true)
 		}
@@ -135,6 +137,23 @@ func (e *Events) add(now family.Moment, events ...Event) (news bool) {
 		e.count.Add(1)
 	}
 	return news
+}
+
+// toggle takes what became of somebody into the sum, or out of it. The caller holds mu.
+func (e *Events) toggle(w Whom) {
+	h, ok := e.byWhom[w]
+	if !ok {
+		return
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d %d %d", w, h.ended, h.changed, h.lastEnd, h.lastChange))
+	for i := range e.sum {
+		e.sum[i] ^= sum[i]
+	}
+}
+
+func (e *Events) forget(w Whom) {
+	e.toggle(w)
+	delete(e.byWhom, w)
 }
 
 func (h happened) last() family.Moment { return max(h.ended, h.changed) }
@@ -149,7 +168,7 @@ func (e *Events) dropOldest() {
 	limit := times[len(times)/10]
 	for w, h := range e.byWhom {
 		if h.last() <= limit {
-			delete(e.byWhom, w)
+			e.forget(w)
 		}
 	}
 }
@@ -159,12 +178,12 @@ func (e *Events) sweep(before family.Moment) {
 	defer e.mu.Unlock()
 	for w, h := range e.byWhom {
 		if h.last() < before {
-			delete(e.byWhom, w)
+			e.forget(w)
 		}
 	}
 }
 
-// all lists the events, in one order everywhere.
+// all lists the events.
 func (e *Events) all() []Event {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -177,19 +196,13 @@ func (e *Events) all() []Event {
 			all = append(all, Event{w, false, h.changed, h.lastChange})
 		}
 	}
-	slices.SortFunc(all, func(a, b Event) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)))
-	})
 	return all
 }
 
 func (e *Events) digest() []byte {
-	encoded, err := json.Marshal(e.all())
-	if err != nil { // of a type that always encodes
-		panic(err)
-	}
-	sum := sha256.Sum256(encoded)
-	return sum[:]
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return slices.Clone(e.sum[:])
 }
 
 func (e *Events) len() int {
