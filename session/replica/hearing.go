@@ -131,9 +131,11 @@ func (r *Replica) heardMyself(number uint64) {
 		return
 	}
 	heard := r.Hears()
+	if !heard { // before copies count again
+		r.gap()
+	}
 	r.lastOwn.Store(int64(time.Since(r.started)))
 	if !heard {
-		r.gap()
 		r.hearMu.Lock()
 		r.hearingSince = time.Now()
 		r.hearMu.Unlock()
@@ -159,6 +161,7 @@ func (r *Replica) heardFrom(from family.Holder, m message) {
 		r.senders[from] = s
 	}
 	s.heard = now
+	s.gone = s.gone && s.goodbye // it was silent, and is back
 	lost := false
 	switch m.Kind {
 	case kindPing:
