@@ -81,7 +81,7 @@ func New(c Config) (*Manager, error) {
 		switches:   newSwitches(),
 		metrics:    newMetrics(c.Metrics),
 	}
-	m.signOuts = &signOuts{manager: m}
+	m.signOuts = newSignOuts(m)
 	if c.Tokens == nil {
 		return nil, errors.New("session: no verifier of access tokens")
 	}

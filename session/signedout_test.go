@@ -162,3 +162,46 @@ func TestSignOutWithoutRefreshToken(t *testing.T) {
 		}
 	})
 }
+
+// At a stop, AuthKit is told of many sign-outs a few at a time, and not for longer than the stop may take.
+func TestManySignOutsAtAStop(t *testing.T) {
+	t.Parallel()
+	for _, hangs := range []bool{false, true} {
+		t.Run(fmt.Sprint("hangs ", hangs), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, slow(0))
+				var mu sync.Mutex
+				calls, now, most := 0, 0, 0
+				b.RevokeSession = func(ctx context.Context, _ string) error {
+					mu.Lock()
+					calls++
+					now++
+					most = max(most, now)
+					mu.Unlock()
+					defer func() { mu.Lock(); defer mu.Unlock(); now-- }()
+					if hangs {
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					pass(10 * time.Millisecond)
+					return nil
+				}
+				for i := range 200 {
+					b.End(t.Context(), b.cookieOf(t, "r", fmt.Sprint("session_", i)))
+				}
+				begin := time.Now()
+				b.Wait()
+				if took := time.Since(begin); took > 5*time.Second {
+					t.Errorf("took %s, want 5s at most", took)
+				}
+				if most > 16 {
+					t.Errorf("got %d calls at one time, want 16 at most", most)
+				}
+				if !hangs && calls != 200 {
+					t.Errorf("got %d calls, want 200", calls)
+				}
+			})
+		})
+	}
+}

@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	revokeAfter  = 30 * time.Second // a sign-out's browser is at AuthKit's logout by then
-	revokeLimit  = 5 * time.Second  // for one call
-	forgetAfter  = 2 * time.Minute  // what another replica was to tell AuthKit
-	maxUntold    = 20_000
-	revokesAtEnd = 16 // at one time, while stopping
+	revokeAfter = 30 * time.Second // a sign-out's browser is at AuthKit's logout by then
+	revokeLimit = 5 * time.Second  // for one call, and for all of them while stopping
+	revokeWait  = time.Minute      // for a slot and the call
+	forgetAfter = 2 * time.Minute  // what another replica was to tell AuthKit
+	maxUntold   = 20_000
+	maxRevokes  = 16 // calls at one time
 )
 
 // End ends every session that the request carries, expired or not, and what each became, on
@@ -109,9 +110,18 @@ func (m *Manager) holder() []byte { h := m.records.Holder(); return h[:] }
 // AuthKit may not know: the holder tells it half a minute later, or whoever hears the holder die.
 type signOuts struct {
 	manager *Manager
+	slots   chan struct{}
 	mu      sync.Mutex
 	untold  map[family.Key]untold
+	calls   context.Context    // of those to AuthKit
+	giveUp  context.CancelFunc // once a stop has waited long enough
 	running sync.WaitGroup
+}
+
+func newSignOuts(m *Manager) *signOuts {
+	s := &signOuts{manager: m, slots: make(chan struct{}, maxRevokes)}
+	s.calls, s.giveUp = context.WithCancel(context.Background())
+	return s
 }
 
 type untold struct {
@@ -179,30 +189,54 @@ func (s *signOuts) run(ctx context.Context) {
 
 // revokeNow ends a session here and at AuthKit.
 func (s *signOuts) revokeNow(key family.Key, sessionID string) {
-	m := s.manager
-	if m.RevokeSession == nil || sessionID == "" {
+	if s.manager.RevokeSession == nil || sessionID == "" {
 		return
 	}
+	s.mu.Lock()
+	calls := s.calls
+	s.mu.Unlock()
 	s.running.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), revokeLimit)
+		ctx, cancel := context.WithTimeout(calls, revokeWait)
 		defer cancel()
-		m.records.End(ctx, key, "")
-		if err := m.RevokeSession(ctx, sessionID); err != nil {
-			m.Log.Warn().Str("event", "sign_out").Str("session_hash", identity.HashSession(sessionID)).Err(err).
-				Msg("a session that was signed out can't be revoked at AuthKit; it ends there by itself")
-			return
+		s.manager.records.End(ctx, key, "")
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		case <-ctx.Done():
 		}
-		m.records.Change(ctx, key, func(r *record) bool { return r.Told() })
+		s.revoke(ctx, key, sessionID)
 	})
+}
+
+// revoke ends a session at AuthKit.
+func (s *signOuts) revoke(ctx context.Context, key family.Key, sessionID string) {
+	m := s.manager
+	ctx, cancel := context.WithTimeout(ctx, revokeLimit)
+	defer cancel()
+	err := ctx.Err()
+	if err == nil {
+		err = m.RevokeSession(ctx, sessionID)
+	}
+	if err != nil {
+		m.Log.Warn().Str("event", "sign_out").Str("session_hash", identity.HashSession(sessionID)).Err(err).
+			Msg("a session that was signed out can't be revoked at AuthKit; it ends there by itself")
+		return
+	}
+	m.records.Change(ctx, key, func(r *record) bool { return r.Told() })
 }
 
 // finish tells AuthKit at once of what isn't told yet, and waits.
 func (s *signOuts) finish() {
 	me := s.manager.records.Holder()
-	slots := make(chan struct{}, revokesAtEnd)
 	for key, sessionID := range s.take(func(u untold) bool { return u.holder == me }) {
-		slots <- struct{}{}
-		s.running.Go(func() { defer func() { <-slots }(); s.revokeNow(key, sessionID) })
+		s.revokeNow(key, sessionID)
 	}
+	limit := time.AfterFunc(revokeLimit, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.giveUp()
+		s.calls, s.giveUp = context.WithCancel(context.Background())
+	})
+	defer limit.Stop()
 	s.running.Wait()
 }
