@@ -90,7 +90,7 @@ func (f *refresher) note(ctx context.Context, w wish, a answer, unknown bool) (a
 	wait := max(backOff, min(a.outage.RetryAfter, maxPause))
 	f.change(ctx, w, func(r *record, now family.Moment) bool {
 		if w.switches && !unknown { // the session goes on where it is
-			return r.Release(f.records.Holder())
+			return r.Restore(f.records.Holder(), w.before)
 		}
 		return r.Pause(f.records.Holder(), now.Add(wait), unknown, nil)
 	})
@@ -181,7 +181,7 @@ func (f *refresher) stepRequired(ctx context.Context, w wish, a answer) error {
 	w.audit(f.log.Info()).Str("code", required.Code).Msg("AuthKit asks for a step of the user's")
 	f.change(ctx, w, func(r *record, now family.Moment) bool {
 		if w.switches {
-			return r.Release(f.records.Holder())
+			return r.Restore(f.records.Holder(), w.before)
 		}
 		return r.Pause(f.records.Holder(), now.Add(stepPause), false, &family.Step{Code: required.Code, Organization: required.OrganizationID})
 	})

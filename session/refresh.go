@@ -58,6 +58,7 @@ type wish struct {
 	*opened
 	organization string // that the new session is for
 	switches     bool
+	before       family.Refresh // what the lease was acquired from
 }
 
 func (s *standing) wish() wish {
@@ -237,13 +238,15 @@ func (f *refresher) lease(ctx context.Context, w wish) (again bool, err error) {
 	if wait, ok := f.breaker.Allow(string(w.key[:])); !ok && !unknown { // an unknown outcome can't wait
 		return false, &Outage{RetryAfter: wait, Err: errors.New("AuthKit is out of order; waiting before it is asked again")}
 	}
-	if !f.acquire(ctx, w) {
+	got, before := f.acquire(ctx, w)
+	if !got {
 		pause(ctx, 5*time.Millisecond+rand.N(15*time.Millisecond))
 		return true, nil
 	}
+	w.before = before
 	if w.switches {
 		if err := f.switches.allow(w.key, f.now()); err != nil {
-			f.change(ctx, w, func(r *record, _ family.Moment) bool { return r.Release(f.records.Holder()) })
+			f.change(ctx, w, func(r *record, _ family.Moment) bool { return r.Restore(f.records.Holder(), w.before) })
 			return false, err
 		}
 	}
@@ -252,9 +255,10 @@ func (f *refresher) lease(ctx context.Context, w wish) (again bool, err error) {
 
 // acquire makes this replica the holder of the lease. A store that was slow for a moment is
 // tried again: without it the lease is good in this process only.
-func (f *refresher) acquire(ctx context.Context, w wish) (got bool) {
+func (f *refresher) acquire(ctx context.Context, w wish) (got bool, before family.Refresh) {
 	me := f.records.Holder()
 	_, stored := f.records.Change(ctx, w.key, func(r *record) bool {
+		before = r.Refresh
 		got = !f.records.Ended(w.key) && r.Acquire(w.want(), me, f.records.Now(), f.records.Gone)
 		return got
 	})
@@ -267,7 +271,7 @@ func (f *refresher) acquire(ctx context.Context, w wish) (got bool) {
 		r, stored = f.records.Change(ctx, w.key, func(*record) bool { return false }) // writes, or merges with who was first
 		got = r.Holds(me)
 	}
-	return got
+	return got, before
 }
 
 const (

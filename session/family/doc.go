@@ -32,6 +32,7 @@
 //	running                   Renew                          running (12 s), unknown
 //	running                   Pause                          paused (until, why), unknown kept
 //	running                   Release                        idle
+//	running                   Restore                        as before Acquire; idle, unknown after another's lease
 //	running                   Exchange                       idle; token spent, the new one current
 //	running, token spent      Exchange                       idle; the new token noted, not current
 //	current                   Replace                        current spent, the later one current

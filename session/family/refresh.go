@@ -102,6 +102,23 @@ func (r *Record) Release(by Holder) bool {
 	return true
 }
 
+// Restore ends by's exchange as if it had not been: AuthKit wasn't asked, or said that the token
+// is as it was. before is what Acquire found. A pause goes on, and what is unknown stays so.
+// It reports whether the lease was by's.
+func (r *Record) Restore(by Holder, before Refresh) bool {
+	if !r.Holds(by) {
+		return false
+	}
+	if before.State == Running || before.State == Idle {
+		before = Refresh{Unknown: before.State == Running || before.Unknown, Since: before.Since}
+	}
+	if !before.Unknown {
+		before.Since = 0
+	}
+	r.Refresh = before
+	return true
+}
+
 // Holds reports whether by has the lease.
 func (r *Record) Holds(by Holder) bool { return r.Refresh.State == Running && r.Refresh.Holder == by }
 

@@ -223,6 +223,14 @@ func TestTransitions(t *testing.T) {
 		{"rejected, exchanged after all", func() *Record { r := running(); r.Reject(tok(1), me, t0); return r },
 			func(r *Record) string { return applied(r.Exchange(tok(1), issued(2), me, t0+1*s)) }, "applied",
 			`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; current t2 "session 2" 1/0`},
+		{"as before: idle", running, func(r *Record) string { return yes(r.Restore(me, Refresh{})) }, "yes", "idle; t1 brought 0 used 0"},
+		{"as before: paused", running, func(r *Record) string {
+			return yes(r.Restore(me, Refresh{State: Paused, Until: t0 + 9*s, Unknown: true, Since: t0}))
+		}, "yes", "paused(until 9) unknown; t1 brought 0 used 0"},
+		{"as before: another's lease that was over", running, func(r *Record) string {
+			return yes(r.Restore(me, Refresh{State: Running, Holder: other, Until: t0, Since: t0}))
+		}, "yes", "idle unknown; t1 brought 0 used 0"},
+		{"as before, another's lease", running, func(r *Record) string { return yes(r.Restore(other, Refresh{})) }, "no", "running(1 until 12 since 0); t1 brought 0 used 0"},
 		{"nothing to note", running, func(r *Record) string { return yes(r.Release(me)) }, "yes",
 			"idle; t1 brought 0 used 0"},
 
