@@ -101,8 +101,8 @@ func (r *Replica) heardAnswer(from family.Holder, m message) {
 	if q == nil || !slices.Equal(q.key[:], m.Key) {
 		return
 	}
-	if m.Record != nil {
-		r.heardRecord(q.key, m.Record)
+	if m.Record != nil && !r.heardRecord(q.key, m.Record) {
+		return
 	}
 	r.asks.mu.Lock()
 	defer r.asks.mu.Unlock()

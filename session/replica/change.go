@@ -235,7 +235,7 @@ func (c *Copy) after(w write, swapped bool, theirs *family.Record, now family.Mo
 }
 
 func (r *Replica) swapRecord(ctx context.Context, key family.Key, base Tag, next *family.Record) (swapped bool, theirs *family.Record, err error) {
-	swapped, tag, plaintext, err := r.swap(ctx, storeKey(key), base, Tag(next.Tag), next.Append(nil), message{
+	swapped, tag, plaintext, err := r.swap(ctx, storeKey(key), r.TTL, base, Tag(next.Tag), next.Append(nil), message{
 		Kind: kindChanged, Key: key[:], Tag: next.Tag[:], Count: next.Count,
 	})
 	if err != nil || swapped {
@@ -277,7 +277,7 @@ func (r *Replica) flush(ctx context.Context) {
 	defer writing.Wait()
 	answers := false
 	for _, key := range r.copies.allUnwritten() {
-		if key.Private() || r.unreadable.recent(key) {
+		if r.unreadable.recent(key) {
 			continue
 		}
 		if !answers { // the first one shows whether the store takes writes again

@@ -177,6 +177,7 @@ type copies struct {
 	mu    sync.Mutex
 	clean map[family.Key]*Copy // in the store, or never there
 	dirty map[family.Key]*Copy // not in the store as they are; alone: all that were ever changed
+	local int                  // how many of the dirty ones never leave the process
 	bytes int
 	size  map[family.Key]int32 // of those that are larger than copyBytes
 }
@@ -224,13 +225,29 @@ func (s *copies) moved(c *Copy, dirty bool) {
 	if s.find(c.key) != c {
 		return
 	}
-	delete(s.clean, c.key)
-	delete(s.dirty, c.key)
+	s.take(c)
 	if dirty {
 		s.dirty[c.key] = c
+		s.local += one(c.key.Private())
 	} else {
 		s.clean[c.key] = c
 	}
+}
+
+// take takes a copy out of where it is.
+func (s *copies) take(c *Copy) {
+	delete(s.clean, c.key)
+	if _, ok := s.dirty[c.key]; ok {
+		delete(s.dirty, c.key)
+		s.local -= one(c.key.Private())
+	}
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // weigh notes how much memory a copy takes now.
@@ -279,8 +296,7 @@ func (s *copies) evict(but *Copy) {
 }
 
 func (s *copies) remove(c *Copy) {
-	delete(s.clean, c.key)
-	delete(s.dirty, c.key)
+	s.take(c)
 	s.bytes -= copyBytes + int(s.size[c.key])
 	delete(s.size, c.key)
 	c.stale.Store(true) // for good: whoever holds it looks again
@@ -303,16 +319,18 @@ func (s *copies) sweep(ttl time.Duration) {
 func (s *copies) unwritten() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.dirty)
+	return len(s.dirty) - s.local
 }
 
 // all lists the keys of the copies that aren't in the store yet.
 func (s *copies) allUnwritten() []family.Key {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	keys := make([]family.Key, 0, len(s.dirty))
+	keys := make([]family.Key, 0, len(s.dirty)-s.local)
 	for key := range s.dirty {
-		keys = append(keys, key)
+		if !key.Private() {
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }
@@ -320,7 +338,7 @@ func (s *copies) allUnwritten() []family.Key {
 func (s *copies) count() (all, unwritten, bytes int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.clean) + len(s.dirty), len(s.dirty), s.bytes
+	return len(s.clean) + len(s.dirty), len(s.dirty) - s.local, s.bytes
 }
 
 // keyLocks keep two changes of one record from being made at the same time.

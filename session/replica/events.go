@@ -219,8 +219,12 @@ func (r *Replica) Tell(ctx context.Context, event Event) error {
 	if r.alone() {
 		return nil
 	}
-	announced := r.publish(ctx, message{Kind: kindEvent, Events: []Event{event}}) == nil
-	if stored := r.storeEvent(ctx, event); !announced && !stored {
+	announcement := message{Kind: kindEvent, Events: []Event{event}}
+	announced := r.publish(ctx, announcement) == nil
+	if announced {
+		announcement = message{}
+	}
+	if stored := r.storeEvent(ctx, event, announcement); !announced && !stored {
 		return ErrUntold
 	}
 	return nil
@@ -232,7 +236,8 @@ func (r *Replica) shard(n byte) string {
 	return fmt.Sprintf("e%x-%d", sum[:8], n)
 }
 
-func (r *Replica) storeEvent(ctx context.Context, event Event) bool {
+// storeEvent adds an event to the store's, and makes an announcement in the same step.
+func (r *Replica) storeEvent(ctx context.Context, event Event, announcement message) bool {
 	ctx = context.WithoutCancel(ctx)
 	sum := sha256.Sum256(fmt.Append(nil, event.Whom))
 	key := r.shard(sum[0] % eventShards)
@@ -245,7 +250,7 @@ func (r *Replica) storeEvent(ctx context.Context, event Event) bool {
 		if err != nil {
 			return false
 		}
-		swapped, tag, current, err := r.swap(ctx, key, old, Tag(newTag()), next, message{})
+		swapped, tag, current, err := r.swap(ctx, key, eventsKept, old, Tag(newTag()), next, announcement)
 		if err != nil || swapped {
 			return swapped
 		}
@@ -270,11 +275,8 @@ func (r *Replica) withEvent(stored []byte, event Event) []Event {
 func (r *Replica) loadEvents(ctx context.Context) {
 	for n := range byte(eventShards) {
 		_, plaintext, ok := r.load(ctx, r.shard(n), 0)
-		if !ok {
-			return
-		}
 		var list []Event
-		if plaintext != nil && json.Unmarshal(plaintext, &list) == nil {
+		if ok && plaintext != nil && json.Unmarshal(plaintext, &list) == nil {
 			r.events.add(r.Now(), list...)
 		}
 	}

@@ -2,6 +2,9 @@ package replica_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -61,4 +64,46 @@ func listeningOn(t *testing.T, connection *replicatest.Conn, onGone func(family.
 	done := make(chan struct{})
 	go func() { r.Run(ctx); close(done) }()
 	return r, func() { cancel(); <-done }
+}
+
+// A stored list of events that doesn't open doesn't hide the others.
+func TestEventsBesideOneThatDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := replicatest.NewServer(nil)
+		teller, stop := listening(t, server, nil)
+		users := func(yield func(replica.Whom) bool) {
+			for i := range 100 {
+				if !yield(replica.Whom{Subject: fmt.Sprint("user_", i)}) {
+					return
+				}
+			}
+		}
+		for whom := range users {
+			if err := teller.Tell(t.Context(), replica.Event{Whom: whom, Ended: true, At: teller.Now(), Happened: teller.Now()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop()
+		values := server.Snapshot()
+		for key, value := range values {
+			if strings.HasSuffix(key, "-0") {
+				value.Sealed = []byte("sealed with another password")
+				values[key] = value
+			}
+		}
+		server.Restore(values)
+		late, stop := listening(t, server, nil)
+		defer stop()
+		time.Sleep(time.Second)
+		known := 0
+		for whom := range users {
+			if ended, _ := late.Events().Latest(slices.Values([]replica.Whom{whom})); ended != 0 {
+				known++
+			}
+		}
+		if known < 50 || known == 100 {
+			t.Errorf("got %d of 100 events, want those of the lists that open", known)
+		}
+	})
 }

@@ -143,11 +143,12 @@ func (r *Replica) heardChanged(m message) {
 	}
 }
 
-func (r *Replica) heardRecord(key family.Key, encoded []byte) {
+// heardRecord merges another replica's record, and reports whether it is one.
+func (r *Replica) heardRecord(key family.Key, encoded []byte) bool {
 	record, err := family.Parse(encoded)
 	if err != nil || key.Private() {
 		r.garbage(errMessage)
-		return
+		return false
 	}
 	c := r.Copy(key)
 	c.absorb(record, r.Now())
@@ -156,4 +157,5 @@ func (r *Replica) heardRecord(key family.Key, encoded []byte) {
 		r.ended.add(key, record.Ended)
 		c.over.Store(true)
 	}
+	return true
 }

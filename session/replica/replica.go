@@ -218,13 +218,13 @@ func (r *Replica) load(ctx context.Context, key string, ttl time.Duration) (tag 
 
 // swap writes a value if the tag is still old, and announces it in the same step.
 // Otherwise current, its tag and plaintext are what is there.
-func (r *Replica) swap(ctx context.Context, key string, old, tag Tag, plaintext []byte, announcement message) (swapped bool, currentTag Tag, current []byte, err error) {
+func (r *Replica) swap(ctx context.Context, key string, ttl time.Duration, old, tag Tag, plaintext []byte, announcement message) (swapped bool, currentTag Tag, current []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
 	begun := r.Config.Now()
 	next := Value{Tag: tag, Sealed: r.box.SealFor(place(key, tag), plaintext)}
 	number, sealed := r.number(announcement)
-	swapped, v, now, err := r.Store.Swap(ctx, key, old, next, r.TTL, sealed)
+	swapped, v, now, err := r.Store.Swap(ctx, key, old, next, ttl, sealed)
 	r.full.Store(errors.Is(err, ErrFull))
 	if err != nil {
 		return false, Tag{}, nil, err
