@@ -48,7 +48,7 @@ func (m *Manager) check(ctx context.Context, s *standing) (*Verified, error) {
 		return v, nil
 	}
 	expired := errors.Is(err, token.ErrExpired)
-	if now := m.Now(); (expired || unknownKey) && v.refreshed && m.records.Moment(now).Sub(v.began) < justRefreshed {
+	if now := m.Now(); (expired || unknownKey) && v.refreshed && isJust(m.records.Moment(now).Sub(v.began)) {
 		if expired {
 			m.Log.Warn().Time("expires", claims.ExpiresAt).Time("now", now).
 				Msg("a token that was refreshed just now has expired by this machine's clock: check the clock")
@@ -61,6 +61,10 @@ func (m *Manager) check(ctx context.Context, s *standing) (*Verified, error) {
 	}
 	return nil, tokenError(err)
 }
+
+// isJust reports whether a refresh that began so long ago was just now. One of the future was
+// not: the clock has been set back.
+func isJust(ago time.Duration) bool { return -justRefreshed < ago && ago < justRefreshed }
 
 // due is errDue, or ErrRejected for a session that can't be refreshed.
 func due(o *opened) error {
@@ -75,7 +79,7 @@ func (m *Manager) verified(s *standing, c *token.Claims) *Verified {
 	o := s.session
 	v := &Verified{
 		Identity: identityOf(o.Session, c), token: o.token, copy: s.copy, record: s.record,
-		issued: micros(c.IssuedAt), expires: micros(c.ExpiresAt),
+		judged: micros(m.Now()), issued: micros(c.IssuedAt), expires: micros(c.ExpiresAt),
 	}
 	if m.KeepAccessToken {
 		v.Identity.AccessToken = o.AccessToken
@@ -88,7 +92,7 @@ func (m *Manager) verified(s *standing, c *token.Claims) *Verified {
 	}
 	if v.refreshed {
 		until := m.records.Local(v.began.Add(justRefreshed))
-		if until.After(m.Now()) {
+		if isJust(justRefreshed - until.Sub(m.Now())) {
 			v.renewAt, v.expires = max(v.renewAt, micros(until)), max(v.expires, micros(until))
 		}
 	}

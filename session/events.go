@@ -91,6 +91,9 @@ const (
 // eventsSay looks a session up. began is when an exchange or a sign-in here brought it.
 func (m *Manager) eventsSay(id *identity.Identity, began family.Moment, issued time.Time) eventSays {
 	events := m.records.Events()
+	if began > m.records.Now().Add(justRefreshed) { // the clock has been set back
+		began = 0
+	}
 	ended, changed := events.Latest(whom(id, events.Broad()))
 	switch {
 	case concerned(ended, began, issued):

@@ -179,7 +179,11 @@ func (m *Manager) verify(ctx context.Context, o *opened, ahead bool) (*Verified,
 		case err == nil && !(ahead && m.renewable(v, s)):
 			return m.deliver(ctx, o, s, v, ahead), nil
 		case err == nil:
-			if _, err := m.refreshAhead(ctx, s); err != nil {
+			_, err := m.refreshAhead(ctx, s)
+			if errors.Is(err, ErrEnded) && !errors.Is(err, ErrRejected) { // signed out meanwhile
+				return nil, err
+			}
+			if err != nil {
 				return m.deliver(ctx, o, s, v, ahead), nil
 			}
 			before, ahead = v, false

@@ -35,6 +35,7 @@ type Verified struct {
 	record    *record       // by which it was judged
 	seen      uint64        // events until then
 	began     family.Moment // when the exchange began here that brought it; zero: it came from elsewhere
+	judged    instant       // when
 	issued    instant       // of the access token
 	expires   instant       // when it has to be judged again
 	renewAt   instant       // from when an answer that can carry a cookie refreshes
@@ -142,8 +143,11 @@ func (m *Manager) timely(v *Verified, ahead bool) bool {
 	if ahead && (v.Current != "" && !v.carried || now >= v.renewAt) {
 		return false
 	}
-	return now < v.expires
+	return now < v.expires && now > v.judged-clockBack
 }
+
+// clockBack is how far the clock may be set back before what was judged by it is judged again.
+const clockBack = instant(time.Minute / time.Microsecond)
 
 // unchanged reports whether nothing was heard of a remembered session since it was judged.
 // One that went on under another sid has to be looked up, since it ends with that.

@@ -137,7 +137,7 @@ func (m *Manager) stand(ctx context.Context, o *opened, bring bool) (*standing, 
 		s.until = until
 		s.session, err = m.open(newSealed(r.Current.Sealed))
 		return s, err
-	case r.IsCurrent(o.token) && r.Current.Sealed != o.sealed && !m.Now().Before(o.claims.ExpiresAt):
+	case r.IsCurrent(o.token) && r.Current.Sealed != o.sealed:
 		// AuthKit may leave a refresh token as it is.
 		if later, err := m.open(newSealed(r.Current.Sealed)); err == nil && later.AccessToken != o.AccessToken && !later.claims.ExpiresAt.Before(o.claims.ExpiresAt) {
 			s.session = later

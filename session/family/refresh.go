@@ -1,5 +1,10 @@
 package family
 
+import "time"
+
+// longestRest is longer than any pause: one that ends later is from before the clock was set back.
+const longestRest = 2 * time.Minute
+
 // State is whether a token of the record is being exchanged.
 type State uint8
 
@@ -42,7 +47,8 @@ func (r *Record) Busy(now Moment, gone func(Holder) bool) bool {
 
 // Resting reports whether AuthKit isn't to be asked yet for what is wanted.
 func (r *Record) Resting(w Want, now Moment) bool {
-	return r.Refresh.State == Paused && now < r.Refresh.Until && !r.Refresh.Unknown && !w.Switch
+	left := r.Refresh.Until.Sub(now)
+	return r.Refresh.State == Paused && left > 0 && left <= longestRest && !r.Refresh.Unknown && !w.Switch
 }
 
 // Settled reports whether nothing is under way and no outcome is open.

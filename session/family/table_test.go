@@ -160,6 +160,8 @@ func TestTransitions(t *testing.T) {
 			"paused(until 5); t1 brought 0 used 0"},
 		{"paused, a switch", paused, acquire(me, t0+4*s, true, alive), "yes",
 			"running(1 until 16 since 4); t1 brought 0 used 0"},
+		{"pause from before the clock was set back", paused, acquire(me, t0-3600*s, false, alive), "yes",
+			"running(1 until -3588 since -3600); t1 brought 0 used 0"},
 		{"pause over", paused, acquire(me, t0+5*s, false, alive), "yes",
 			"running(1 until 17 since 5); t1 brought 0 used 0"},
 		{"paused, unknown", unknown, acquire(me, t0+4*s, false, alive), "yes",
