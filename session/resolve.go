@@ -110,7 +110,7 @@ func (m *Manager) resolve(ctx context.Context, o *opened, bring bool) (*standing
 			s.until = until
 		}
 	}
-	return nil, &Outage{RetryAfter: backOff, Err: errAlwaysChanging}
+	return nil, fmt.Errorf("%w, by more sessions than are followed", ErrSuperseded)
 }
 
 // keyOf is the key of the record that was asked.

@@ -103,3 +103,21 @@ func TestEventAfterTheClockWasSetBack(t *testing.T) {
 		}
 	})
 }
+
+// A client that never takes a new cookie, and whose tokens have no sid of AuthKit's, isn't followed
+// for ever: it has to sign in again, which no 503 would have it do.
+func TestOldCookieWithoutSID(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(0))
+		b.lasts = 5 * time.Minute
+		old := b.cookieOf(t, "r", "template")
+		for i := range 12 {
+			pass(time.Hour)
+			_, err := b.Verify(t.Context(), old, false)
+			if err != nil && (i < 5 || !errors.Is(err, ErrSuperseded)) {
+				t.Errorf("refresh %d: got %v, want a session, later ErrSuperseded", i, err)
+			}
+		}
+	})
+}

@@ -41,6 +41,9 @@ func Merge(a, b *Record, now Moment) *Record {
 		}
 	}
 	m.reviveCurrent()
+	if lose.Refresh.Unknown && (win.Current == nil || lose.Current != nil && win.Current.Token == lose.Current.Token) {
+		m.Refresh.Unknown, m.Refresh.Since = true, first(m.Refresh.Since, lose.Refresh.Since) // nothing has come of it yet
+	}
 	switch { // ended wins, and so does that AuthKit knows
 	case lose.Ended == 0:
 	case win.Ended == 0:

@@ -390,3 +390,27 @@ func TestTrim(t *testing.T) {
 		t.Errorf("a superseded one goes first: got %s", has(r))
 	}
 }
+
+// What is unknown stays so when copies that went apart are merged, until its token was
+// exchanged: the store's copy doesn't know of a call made without it.
+func TestMergeKeepsWhatIsUnknown(t *testing.T) {
+	t.Parallel()
+	unknown := running()
+	unknown.Pause(me, t0+5*s, true, nil)
+	exchanged := running()
+	exchanged.Exchange(tok(1), issued(2), me, t0+1*s)
+	for _, tt := range []struct {
+		name  string
+		other *Record
+		want  bool
+	}{{"idle", seen(), true}, {"exchanged", exchanged, false}} {
+		for _, m := range []*Record{Merge(unknown, tt.other, t0+9*s), Merge(tt.other, unknown, t0+9*s)} {
+			if m.Refresh.Unknown != tt.want {
+				t.Errorf("%s: got %s, want unknown: %t", tt.name, show(m), tt.want)
+			}
+			if tt.want && m.Refresh.Since != t0 {
+				t.Errorf("%s: got since %d, want when the first call began", tt.name, m.Refresh.Since)
+			}
+		}
+	}
+}
