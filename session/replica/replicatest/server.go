@@ -1,4 +1,3 @@
-// Package replicatest is a store and a bus in memory, with the faults that a Redis can have.
 package replicatest
 
 import (
@@ -124,7 +123,7 @@ func (c *Conn) call(ctx context.Context, do func(s *Server) error) error {
 	if f.Down || noStore {
 		return c.giveUp(ctx)
 	}
-	if c.resting() {
+	if c.open() {
 		return ErrDown
 	}
 	wait(ctx, f.Delay/2)
@@ -138,7 +137,8 @@ func (c *Conn) call(ctx context.Context, do func(s *Server) error) error {
 	return err
 }
 
-func (c *Conn) resting() bool {
+// open reports whether the circuit breaker is open.
+func (c *Conn) open() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Now().Before(c.downUntil)
@@ -146,7 +146,7 @@ func (c *Conn) resting() bool {
 
 // giveUp waits as long as a call waits for a dead server; the next ones fail at once.
 func (c *Conn) giveUp(ctx context.Context) error {
-	if c.resting() {
+	if c.open() {
 		return ErrDown
 	}
 	wait(ctx, limit)
