@@ -126,7 +126,7 @@ func (p *Policy) Answer(r Request, by Caller, now time.Time) Explanation {
 	case by.Identity == nil || !slices.Contains(m.Rule.Credentials, by.Credential):
 		e.refuse(by)
 	default:
-		e.judge(by, now)
+		e.check(by, now)
 	}
 	return e
 }
@@ -142,8 +142,8 @@ func (e *Explanation) refuse(by Caller) {
 	}
 }
 
-// judge answers somebody with one.
-func (e *Explanation) judge(by Caller, now time.Time) {
+// check answers somebody with one.
+func (e *Explanation) check(by Caller, now time.Time) {
 	unmet := e.Rule.Require.Check(by.Identity, now)
 	switch {
 	case unmet == nil && e.Rule.Require.None():

@@ -27,11 +27,11 @@ func accepts(rule *policy.Rule, kind policy.Credential) bool {
 	return slices.Contains(rule.Credentials, kind)
 }
 
-// judgeCredentials decides by the first kind of the rule's list that the request presents.
+// decideByCredentials decides by the first kind of the rule's list that the request presents.
 // It decides alone, but for a bearer token of nobody that is configured: that may be the
 // app's own, as long as something else can decide. The cookie is left to package session,
 // also where there is none.
-func (h *Handler) judgeCredentials(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
+func (h *Handler) decideByCredentials(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
 	var foreign error
 	for _, kind := range rule.Credentials {
 		if kind == policy.Cookie {
@@ -58,7 +58,7 @@ func (h *Handler) judgeCredentials(ctx context.Context, c *checkRequest, rule *p
 	}
 	switch {
 	case accepts(rule, policy.Cookie):
-		d := h.judgeSession(ctx, c, rule)
+		d := h.decideBySession(ctx, c, rule)
 		if d.reason != "" && foreign != nil {
 			d.detail += "; " + foreign.Error()
 		}

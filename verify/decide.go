@@ -37,11 +37,11 @@ type decision struct {
 	note        string             // something the operator should know although it is allowed
 }
 
-// decide judges an admitted request.
+// decide answers an admitted request.
 func (h *Handler) decide(ctx context.Context, c *checkRequest) *decision {
 	rule, d := h.route(c)
 	if d == nil {
-		d = h.judge(ctx, c, rule)
+		d = h.decideByRule(ctx, c, rule)
 	}
 	d.rule = rule
 	return d
@@ -95,15 +95,15 @@ func preflight(c *checkRequest) string {
 	return first(c.header, "Access-Control-Request-Method")
 }
 
-// judge decides by the credential that the request presents.
-func (h *Handler) judge(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
+// decideByRule decides by the credential that the rule takes and the request presents.
+func (h *Handler) decideByRule(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
 	if rule.Access == policy.Public && c.require.None() && c.profile != signIn && !c.firstContact {
 		return h.public(ctx, c)
 	}
 	if len(rule.Credentials) == 1 && rule.Credentials[0] == policy.Cookie {
-		return h.judgeSession(ctx, c, rule)
+		return h.decideBySession(ctx, c, rule)
 	}
-	return h.judgeCredentials(ctx, c, rule)
+	return h.decideByCredentials(ctx, c, rule)
 }
 
 // public lets everybody in, and says who it is where a session is good as it stands.
@@ -118,7 +118,7 @@ func (h *Handler) public(ctx context.Context, c *checkRequest) *decision {
 	return d
 }
 
-func (h *Handler) judgeSession(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
+func (h *Handler) decideBySession(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
 	v, err := h.Sessions.Verify(ctx, c.header, c.client.canCarryCookie())
 	if err != nil {
 		return h.refuse(c, rule, err)

@@ -1,4 +1,4 @@
-// Package verify answers the question that a gateway asks about every request:
+// Package verify answers what a gateway asks about every request:
 // may it pass, and who is it from?
 //
 //	peer trusted? (gateway.go) -> original request (original.go), what kind it is (client.go)

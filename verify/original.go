@@ -50,7 +50,7 @@ var (
 	originalHeaders = [...]string{"X-Original-Method", "X-Original-Url"}
 )
 
-// What seems to be meant where one profile's headers stand alone at another's endpoint.
+// Hints at the profile that is meant, where its headers come alone to the endpoint of another.
 const (
 	meansForward  = "the request has X-Forwarded-… headers, which /verify/forward-auth reads (GATEWAY=traefik, caddy or haproxy)"
 	meansOriginal = "the request has X-Original-… headers, which /verify/auth-request reads (GATEWAY=nginx or ingress-nginx)"

@@ -15,7 +15,7 @@ import (
 const maxValues = 250_000
 
 // decoder reads YAML nodes strictly. It goes on after a problem, so that all of them
-// come out at once. "where" names the place for people, such as `rule "admin": hosts`.
+// come out at once. "where" names the position for people, such as `rule "admin": hosts`.
 type decoder struct {
 	problems Problems
 	warnings Problems

@@ -59,7 +59,7 @@ func (d *decoder) policy(line int, keys map[string]*yaml.Node, o Options) *polic
 			fallback.Access = policy.Authenticated
 		}
 	}
-	rules, places := d.rules(line, keys["rules"], o)
+	rules, positions := d.rules(line, keys["rules"], o)
 	p, err := policy.New(rules, fallback)
 	problems, ok := errors.AsType[policy.Problems](err)
 	if !ok {
@@ -67,8 +67,8 @@ func (d *decoder) policy(line int, keys map[string]*yaml.Node, o Options) *polic
 	}
 	broken := len(d.problems) > 0
 	for _, problem := range problems {
-		if place := places[problem.Rule]; !place.failed[problem.Field] && !(broken && problem.Field == "") {
-			d.report(place.line(problem), "%s", problem.Text)
+		if position := positions[problem.Rule]; !position.failed[problem.Field] && !(broken && problem.Field == "") {
+			d.report(position.line(problem), "%s", problem.Text)
 		}
 	}
 	return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 )
 
-// place is where a rule stands in the file.
-type place struct {
+// rulePosition is where a rule is in the file.
+type rulePosition struct {
 	whole  int              // line of the rule
 	fields map[string]int   // by field, as policy.Problem names it
 	items  map[string][]int // of the fields that are lists
@@ -19,7 +19,7 @@ type place struct {
 }
 
 // line is where a problem of the rule is.
-func (p *place) line(problem policy.Problem) int {
+func (p *rulePosition) line(problem policy.Problem) int {
 	if items := p.items[problem.Field]; problem.Item >= 0 && problem.Item < len(items) {
 		return items[problem.Item]
 	}
@@ -32,12 +32,12 @@ func (p *place) line(problem policy.Problem) int {
 // ruleReader reads one rule.
 type ruleReader struct {
 	*decoder
-	where string // names the rule in the text of its problems
-	place *place
+	where    string // names the rule in the text of its problems
+	position *rulePosition
 }
 
 // rules reads the list of rules. line is where it is missing.
-func (d *decoder) rules(line int, n *yaml.Node, o Options) ([]policy.Rule, []*place) {
+func (d *decoder) rules(line int, n *yaml.Node, o Options) ([]policy.Rule, []*rulePosition) {
 	if n == nil {
 		d.report(line, "the policy has no rules: write rules, a list")
 		return nil, nil
@@ -46,13 +46,13 @@ func (d *decoder) rules(line int, n *yaml.Node, o Options) ([]policy.Rule, []*pl
 		d.report(n.Line, "rules must be a list with at least one rule")
 		return nil, nil
 	}
-	rules, places := make([]policy.Rule, len(n.Content)), make([]*place, len(n.Content))
+	rules, positions := make([]policy.Rule, len(n.Content)), make([]*rulePosition, len(n.Content))
 	for i, item := range n.Content {
-		places[i] = &place{whole: item.Line, fields: make(map[string]int), items: make(map[string][]int), failed: make(map[string]bool)}
-		r := ruleReader{decoder: d, where: policy.RuleTitle(i, nameOf(item)), place: places[i]}
+		positions[i] = &rulePosition{whole: item.Line, fields: make(map[string]int), items: make(map[string][]int), failed: make(map[string]bool)}
+		r := ruleReader{decoder: d, where: policy.RuleTitle(i, nameOf(item)), position: positions[i]}
 		rules[i] = r.rule(item, o)
 	}
-	return rules, places
+	return rules, positions
 }
 
 // nameOf returns what a rule has as its name, to name it in the text of its problems.
@@ -72,7 +72,7 @@ func (r *ruleReader) rule(n *yaml.Node, o Options) policy.Rule {
 	keys := r.mapping(n, r.where, "name", "hosts", "paths", "methods", "allow", "require", "credentials",
 		"encoded_slash", "ignore_case", "cors_preflight")
 	if keys == nil {
-		r.place.failed["name"] = true
+		r.position.failed["name"] = true
 		return rule
 	}
 	r.field(keys, "name", func(n *yaml.Node, where string) { rule.Name = r.string(n, where) })
@@ -80,7 +80,7 @@ func (r *ruleReader) rule(n *yaml.Node, o Options) policy.Rule {
 	r.list(keys, "paths", &rule.Paths)
 	r.list(keys, "methods", &rule.Methods)
 	r.field(keys, "ignore_case", func(n *yaml.Node, where string) {
-		rule.IgnoreCase = r.boolean(n, where) && !r.place.failed["paths"]
+		rule.IgnoreCase = r.boolean(n, where) && !r.position.failed["paths"]
 	})
 	r.field(keys, "allow", func(n *yaml.Node, where string) {
 		rule.Access = policy.Access(r.word(n, where, string(policy.Public), string(policy.Authenticated), string(policy.Nobody)))
@@ -108,9 +108,9 @@ func (r *ruleReader) field(keys map[string]*yaml.Node, field string, read func(n
 		return
 	}
 	before := len(r.problems)
-	r.place.fields[field] = n.Line
+	r.position.fields[field] = n.Line
 	read(n, r.where+": "+field)
-	r.place.failed[field] = len(r.problems) > before
+	r.position.failed[field] = len(r.problems) > before
 }
 
 // list reads a list of strings.
@@ -123,7 +123,7 @@ func (r *ruleReader) values(n *yaml.Node, field, where string) []string {
 	var values []string
 	for _, t := range r.strings(n, where) {
 		values = append(values, t.value)
-		r.place.items[field] = append(r.place.items[field], t.line)
+		r.position.items[field] = append(r.position.items[field], t.line)
 	}
 	return values
 }
@@ -133,7 +133,7 @@ func (r *ruleReader) reached(hosts []string, o Options) {
 	for i, host := range hosts {
 		canonical, problem := policy.CanonicalHost(host)
 		if o.Reaches != nil && problem == "" && !o.Reaches(canonical) {
-			r.report(r.place.items["hosts"][i], "%s: hosts: the session cookie does not reach %s: set WORKOS_COOKIE_DOMAIN to a domain "+
+			r.report(r.position.items["hosts"][i], "%s: hosts: the session cookie does not reach %s: set WORKOS_COOKIE_DOMAIN to a domain "+
 				"that covers it, or leave it out", r.where, policy.Quote(canonical))
 		}
 	}
@@ -183,7 +183,7 @@ func (r *ruleReader) listRequirement(n *yaml.Node, name, where string) policy.Li
 		l.Any = r.values(n, field, where+": any")
 	}
 	if n := keys["all"]; n != nil {
-		r.place.fields[field+": all"] = n.Line
+		r.position.fields[field+": all"] = n.Line
 		l.All = r.values(n, field+": all", where+": all")
 	}
 	return l
@@ -195,7 +195,7 @@ func (r *ruleReader) warnOfNames(l policy.ListRequirement, where string) {
 	warn := func(field string, values []string) {
 		for i, value := range values {
 			if !strings.HasPrefix(value, prefix) && len(r.warnings) < maxProblems {
-				r.warnings = append(r.warnings, Problem{Line: r.place.items[field][i],
+				r.warnings = append(r.warnings, Problem{Line: r.position.items[field][i],
 					Text: fmt.Sprintf("%s: %s is no id of WorkOS, which begins with %s: nobody has it", where, policy.Quote(value), prefix)})
 			}
 		}
