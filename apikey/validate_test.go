@@ -154,7 +154,7 @@ func TestOneTrial(t *testing.T) {
 	})
 }
 
-// Whoever asks after the news doesn't get the answer to an earlier question.
+// A request after the news doesn't get the answer of an earlier call.
 func TestNewsDuringACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -93,7 +93,7 @@ func (v *Validator) verify(ctx context.Context, key string, client netip.Addr) (
 	defer cancel()
 	good, joined, err := v.validateOnce(ctx, h, key, client)
 	var limited *LimitedError                                                   // another client's
-	if joined && (good != nil && v.revoked(good) || errors.As(err, &limited)) { // the news may be later than the question
+	if joined && (good != nil && v.revoked(good) || errors.As(err, &limited)) { // the news may be later than the call
 		good, _, err = v.validateOnce(ctx, h, key, client)
 	}
 	if err != nil {

@@ -56,7 +56,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.proxy(g.service, nil).ServeHTTP(w, r)
 		return
 	}
-	answer, err := g.transport.RoundTrip(g.question(r))
+	answer, err := g.transport.RoundTrip(g.verifyRequest(r))
 	if err != nil {
 		g.unreachable(w, r, err)
 		return
@@ -86,10 +86,10 @@ func byName(next http.Handler) http.Handler {
 	})
 }
 
-// question asks about a request. It has all of its headers but those that belong
+// verifyRequest asks the service about a request. It has all of its headers but those that belong
 // to the connection, and says itself what the request is: what a client claims
 // about that is dropped.
-func (g *gateway) question(r *http.Request) *http.Request {
+func (g *gateway) verifyRequest(r *http.Request) *http.Request {
 	h := r.Header.Clone()
 	dropHopByHop(h)
 	dropForwarded(h)
@@ -100,11 +100,11 @@ func (g *gateway) question(r *http.Request) *http.Request {
 	h.Set("X-Forwarded-For", clientAddress(r))
 	verify := *g.service
 	verify.Path = "/verify/forward-auth"
-	question := &http.Request{
+	verifying := &http.Request{
 		Method: http.MethodGet, URL: &verify, Header: h,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody,
 	}
-	return question.WithContext(r.Context())
+	return verifying.WithContext(r.Context())
 }
 
 // proxy passes a request on. Of the identity headers it has those of the service's

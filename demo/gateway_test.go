@@ -19,14 +19,14 @@ import (
 // rig is a gateway between a service that answers what the test says and an app
 // that keeps what it got.
 type rig struct {
-	gateway  *httptest.Server
-	answer   http.HandlerFunc // of the service to a question
-	question http.Header      // of the last question
-	asked    atomic.Int64
-	flow     atomic.Int64 // other requests to the service
-	app      *http.Request
-	appBody  string
-	entered  atomic.Int64
+	gateway *httptest.Server
+	answer  http.HandlerFunc // of the service to a verify request
+	verify  http.Header      // headers of the last verify request
+	asked   atomic.Int64
+	flow    atomic.Int64 // other requests to the service
+	app     *http.Request
+	appBody string
+	entered atomic.Int64
 }
 
 func allow(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
@@ -34,17 +34,17 @@ func allow(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK
 func newRig(t *testing.T, answer http.HandlerFunc) *rig {
 	t.Helper()
 	r := &rig{answer: answer}
-	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, question *http.Request) {
-		if question.URL.Path != "/verify/forward-auth" {
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, verify *http.Request) {
+		if verify.URL.Path != "/verify/forward-auth" {
 			r.flow.Add(1)
 			return
 		}
-		if question.Method != http.MethodGet {
-			t.Errorf("got a question with %s, want GET", question.Method)
+		if verify.Method != http.MethodGet {
+			t.Errorf("got a verify request with %s, want GET", verify.Method)
 		}
 		r.asked.Add(1)
-		r.question = question.Header
-		r.answer(w, question)
+		r.verify = verify.Header
+		r.answer(w, verify)
 	}))
 	t.Cleanup(service.Close)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
@@ -94,7 +94,7 @@ func (r *rig) raw(t *testing.T, request string) *http.Response {
 	return response
 }
 
-func TestQuestion(t *testing.T) {
+func TestVerifyRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, allow)
 	r.raw(t, `POST /reports?q=a%26b HTTP/1.1
@@ -130,13 +130,13 @@ hello`)
 		"Sec-Fetch-Mode": {"navigate"}, "Sec-Websocket-Key": {"key"},
 	}
 	for name, values := range want {
-		if got := r.question[name]; !slices.Equal(got, values) {
+		if got := r.verify[name]; !slices.Equal(got, values) {
 			t.Errorf("%s: got %q, want %q", name, got, values)
 		}
 	}
-	for name := range r.question {
+	for name := range r.verify {
 		if _, ok := want[name]; !ok && name != "User-Agent" {
-			t.Errorf("the question has %s: %q", name, r.question[name])
+			t.Errorf("the verify request has %s: %q", name, r.verify[name])
 		}
 	}
 	if r.app == nil || r.appBody != "hello" {
@@ -167,7 +167,7 @@ func TestAppGetsWhatWasAskedAbout(t *testing.T) {
 			if r.app.Host != tt.host || r.app.RequestURI != tt.uri {
 				t.Errorf("the app got %s %s, want %s %s", r.app.Host, r.app.RequestURI, tt.host, tt.uri)
 			}
-			asked := []string{r.question.Get("X-Forwarded-Host"), r.question.Get("X-Forwarded-Uri")}
+			asked := []string{r.verify.Get("X-Forwarded-Host"), r.verify.Get("X-Forwarded-Uri")}
 			if !slices.Equal(asked, []string{tt.host, tt.uri}) {
 				t.Errorf("asked about %q, want %s %s", asked, tt.host, tt.uri)
 			}

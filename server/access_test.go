@@ -63,8 +63,8 @@ func newAccessWorld(t *testing.T, pairs ...string) (w *world, policyFile string)
 // request asks about a path with one more header line.
 func (w *world) request(t *testing.T, path, line string) (status int, reason string, header http.Header) {
 	t.Helper()
-	question := strings.Replace(forwarded, "/reports", path, 1) + line
-	answer := ask(t, w.Handler(), "GET", "/verify/forward-auth", question)
+	request := strings.Replace(forwarded, "/reports", path, 1) + line
+	answer := ask(t, w.Handler(), "GET", "/verify/forward-auth", request)
 	return answer.Code, answer.Header().Get("X-Auth-Reason"), answer.Header()
 }
 
@@ -93,7 +93,7 @@ func (w *world) connectToken(t *testing.T, claims map[string]any) string {
 	return token
 }
 
-// Bearer tokens and API keys, from the gateway's question to AuthKit's keys and back.
+// Bearer tokens and API keys, from the gateway's request to AuthKit's keys and back.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	w, _ := newAccessWorld(t)

@@ -78,8 +78,8 @@ func TestWebhook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "GATEWAY", "traefik", "WORKOS_WEBHOOK_SECRET", "whsec_0123456789abcdef").ready(t)
 	sealed := w.signIn(t, paula, 0)
-	question := forwarded + "Cookie: wos-session=" + sealed
-	allowed := ask(t, w.Handler(), "GET", "/verify", question)
+	request := forwarded + "Cookie: wos-session=" + sealed
+	allowed := ask(t, w.Handler(), "GET", "/verify", request)
 	if allowed.Code != http.StatusOK {
 		t.Fatalf("got %d, want 200", allowed.Code)
 	}
@@ -92,13 +92,13 @@ func TestWebhook(t *testing.T) {
 	if got := w.deliver(t, "another secret", event); got.Code != http.StatusUnauthorized {
 		t.Errorf("got %d for another secret, want 401", got.Code)
 	}
-	if got := ask(t, w.Handler(), "GET", "/verify", question); got.Code != http.StatusOK {
+	if got := ask(t, w.Handler(), "GET", "/verify", request); got.Code != http.StatusOK {
 		t.Errorf("got %d after a forged event, want 200", got.Code)
 	}
 	if got := w.deliver(t, "whsec_0123456789abcdef", event); got.Code != http.StatusOK {
 		t.Errorf("got %d, want 200", got.Code)
 	}
-	if got := ask(t, w.Handler(), "GET", "/verify", question); got.Code != 401 || got.Header().Get("X-Auth-Reason") != "session_ended" {
+	if got := ask(t, w.Handler(), "GET", "/verify", request); got.Code != 401 || got.Header().Get("X-Auth-Reason") != "session_ended" {
 		t.Errorf("got %d %s, want 401 session_ended", got.Code, got.Header().Get("X-Auth-Reason"))
 	}
 	if got, want := w.metric(t, `webhooks_total{event="user.deleted"`), `webhooks_total{event="user.deleted",result="ok"} 1`; got != want {
@@ -120,15 +120,15 @@ func TestReadinessNamesRedis(t *testing.T) {
 	go func() { w.sessions.Run(ctx); close(running) }()
 	t.Cleanup(func() { cancel(); <-running; w.store.Close() })
 	eventually(t, "it hears itself", func() bool { return w.sessions.Degraded() == nil })
-	question := forwarded + "Cookie: wos-session="
-	if got := ask(t, w.Handler(), "GET", "/verify", question+w.signIn(t, paula, 0)); got.Code != 200 {
+	request := forwarded + "Cookie: wos-session="
+	if got := ask(t, w.Handler(), "GET", "/verify", request+w.signIn(t, paula, 0)); got.Code != 200 {
 		t.Fatalf("got %d, want 200", got.Code)
 	}
 	if got := ask(t, w.Handler(), "GET", "/readyz", ""); got.Body.String() != "ready\n" || w.metric(t, "store_up") != "store_up 1" {
 		t.Errorf("got %q, %s", got.Body, w.metric(t, "store_up"))
 	}
 	m.Close()
-	if got := ask(t, w.Handler(), "GET", "/verify", question+w.signIn(t, paula, 0)); got.Code != 200 {
+	if got := ask(t, w.Handler(), "GET", "/verify", request+w.signIn(t, paula, 0)); got.Code != 200 {
 		t.Errorf("got %d without Redis, want 200", got.Code)
 	}
 	got := ask(t, w.Handler(), "GET", "/readyz", "")

@@ -261,8 +261,8 @@ func (s *stricken) still(service *Server) {
 	service.keys.Now = func() time.Time { return now().Add(time.Duration(s.keysAge.Load())) }
 }
 
-// questions are how gateways ask: Traefik for a page and for a script, nginx, and bare.
-var questions = [...]struct{ path, header string }{
+// requests are how gateways ask: Traefik for a page and for a script, nginx, and bare.
+var requests = [...]struct{ path, header string }{
 	{"/verify/forward-auth", forwarded + document},
 	{"/verify/forward-auth", forwarded},
 	{"/verify/auth-request", original + document},
@@ -282,7 +282,7 @@ func (s *stricken) verify(t testing.TB, service *Server, i int, sealed string) i
 			patient.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
-	q := questions[i%len(questions)]
+	q := requests[i%len(requests)]
 	got := ask(t, handler, "GET", q.path, q.header+"Cookie: wos-session="+sealed)
 	header := got.Header()
 	for _, line := range header["Set-Cookie"] {

@@ -249,14 +249,14 @@ func (s *serving) exchange(t *testing.T, request string) string {
 func TestOverTheWire(t *testing.T) {
 	t.Parallel()
 	s := serve(t, newWorld(t).ready(t))
-	question := "GET /verify/forward-auth HTTP/1.1\r\nHost: auth\r\n" + strings.ReplaceAll(forwarded, "\n", "\r\n")
+	request := "GET /verify/forward-auth HTTP/1.1\r\nHost: auth\r\n" + strings.ReplaceAll(forwarded, "\n", "\r\n")
 	tests := []struct{ name, request, want string }{
-		{"a question", question, "HTTP/1.1 401 Unauthorized"},
-		{"a name in two spellings is one header twice", question + "x-forwarded-HOST: localhost:3000\r\n", "HTTP/1.1 400 Bad Request"},
-		{"an odd method", strings.Replace(question, "GET", "FOO", 1), "HTTP/1.1 401 Unauthorized"},
-		{"60 KB of headers", question + "Cookie: a=" + strings.Repeat("x", 60<<10) + "\r\n", "HTTP/1.1 401 Unauthorized"},
-		{"80 KB of headers", question + "Cookie: a=" + strings.Repeat("x", 80<<10) + "\r\n", "HTTP/1.1 431 "},
-		{"a control byte in a header", question + "X-A: \x01\r\n", "HTTP/1.1 400 Bad Request"},
+		{"a request", request, "HTTP/1.1 401 Unauthorized"},
+		{"a name in two spellings is one header twice", request + "x-forwarded-HOST: localhost:3000\r\n", "HTTP/1.1 400 Bad Request"},
+		{"an odd method", strings.Replace(request, "GET", "FOO", 1), "HTTP/1.1 401 Unauthorized"},
+		{"60 KB of headers", request + "Cookie: a=" + strings.Repeat("x", 60<<10) + "\r\n", "HTTP/1.1 401 Unauthorized"},
+		{"80 KB of headers", request + "Cookie: a=" + strings.Repeat("x", 80<<10) + "\r\n", "HTTP/1.1 431 "},
+		{"a control byte in a header", request + "X-A: \x01\r\n", "HTTP/1.1 400 Bad Request"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -56,7 +56,7 @@ func (h *Handler) route(c *checkRequest) (*policy.Rule, *decision) {
 	o := &c.original
 	if o.host.Name == h.Site.FlowHost().Name && h.isVerifyEndpoint(o.path) {
 		return nil, deny(http.StatusForbidden, ReasonMisconfigured,
-			"the gateway asks about its own question: its verify address goes through the protected site")
+			"the gateway asks about its own request: its verify address goes through the protected site")
 	}
 	if h.Site.IsFlowEndpoint(o.host, o.path) {
 		if c.firstContact {

@@ -122,7 +122,7 @@ func untrusted(remoteAddr string) *decision {
 // badRequest denies what can't be read.
 func badRequest(p profile, err error) *decision {
 	d := deny(p.badRequestStatus(), ReasonBadRequest, err.Error())
-	d.text = "The gateway's question can't be answered: " + d.detail
+	d.text = "The gateway's request can't be answered: " + d.detail
 	var malformed *headerError
 	if errors.As(err, &malformed) && malformed.byClient {
 		d.byClient, d.text = true, "This request can't be read: "+d.detail

@@ -125,7 +125,7 @@ func organizations(list string) ([]Organization, error) {
 	return all, nil
 }
 
-// ask puts a question to the handler and checks what is true of every answer.
+// ask puts a request to the handler and checks what is true of every answer.
 func (s *stage) ask(method, endpoint string, header http.Header) *httptest.ResponseRecorder {
 	s.t.Helper()
 	s.log.Reset()
@@ -249,7 +249,7 @@ func (s *stage) checkSecrets(q *http.Request) {
 	}
 }
 
-// play asks a step's question and compares the answer.
+// play sends a step's request and compares the answer.
 func (s *stage) play(step *step) {
 	if step.session != "" {
 		s.sessions.state = step.session

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// story is one golden case: settings, and questions with the answers they get.
+// story is one golden case: settings, and requests with the answers they get.
 type story struct {
 	title    string
 	settings map[string]string
@@ -83,7 +83,7 @@ func (p *parser) read(number int, line string) error {
 		p.step.kind, p.step.answer = m[2], http.Header{}
 		return nil
 	}
-	return p.question(line)
+	return p.request(line)
 }
 
 func (p *parser) begin(s *step) {
@@ -92,7 +92,7 @@ func (p *parser) begin(s *step) {
 	p.step, p.asked, p.status = s, false, false
 }
 
-func (p *parser) question(line string) error {
+func (p *parser) request(line string) error {
 	if m := requestLine.FindStringSubmatch(line); m != nil {
 		p.step.method, p.step.endpoint, p.step.header = m[1], m[2], http.Header{}
 		p.asked = true
