@@ -66,7 +66,7 @@ func newLimits(log zerolog.Logger, now func() time.Time) *limits {
 func (l *limits) reserve(q *quota, h hash, client netip.Addr, now time.Time) (refund func(), err error) {
 	refund = func() {}
 	if q == l.unknown {
-		if refund, err = l.charge(client, now); err != nil {
+		if refund, err = l.reserveClient(client, now); err != nil {
 			return nil, err
 		}
 	}
@@ -85,8 +85,8 @@ func (l *limits) reserve(q *quota, h hash, client netip.Addr, now time.Time) (re
 	return refund, nil
 }
 
-// charge takes from a client's limit.
-func (l *limits) charge(client netip.Addr, now time.Time) (refund func(), err error) {
+// reserveClient takes from a client's limit.
+func (l *limits) reserveClient(client netip.Addr, now time.Time) (refund func(), err error) {
 	limiter, _ := l.clients.ComputeIfAbsent(prefixOf(client), func() (*rate.Limiter, bool) {
 		return rate.NewLimiter(rate.Every(clientEvery), clientBurst), false
 	})

@@ -81,7 +81,7 @@ func (p *problems) gather(environ map[string]string) map[string]string {
 		}
 		switch {
 		case value == "":
-		case v.secret && stray(value):
+		case v.secret && hasInvisible(value):
 			p.add(v.name, "has a space, a line break or an invisible character at its beginning or end, or a control character in it, which would make it another secret: remove that (an editor or Windows may have added a carriage return or a byte order mark)")
 		case quoted(value):
 			p.add(v.name, "the value has quotes around it, which belong to it here (docker --env-file keeps them): remove them")
@@ -205,9 +205,9 @@ func notChosen(v variable, value string) string {
 	}
 }
 
-// stray reports whether a secret holds what people add to it without seeing it. Spaces
+// hasInvisible reports whether a secret has what people add to it without seeing it. Spaces
 // inside are part of it.
-func stray(secret string) bool {
+func hasInvisible(secret string) bool {
 	outside := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) } // Cf: the byte order mark, zero-width characters
 	return strings.TrimFunc(secret, outside) != secret || strings.ContainsFunc(secret, unicode.IsControl)
 }

@@ -47,7 +47,7 @@ func (f *Flow) setSession(w http.ResponseWriter, r *http.Request, sealed string)
 // setOnlySession is setSession for a sign-in: session cookies in other scopes go, where
 // one of the request's opens. A changed WORKOS_COOKIE_DOMAIN, a sister application or a
 // sibling host left them, and the next request would bring two sessions. Their lines
-// follow the session's own, but for the twin of its scope: by RFC 6265 (no more by its
+// follow the session's own, but for its scope by the other name: by RFC 6265 (no more by its
 // successor and browsers) a cookie of the host alone and one of the domain of that name
 // are the same, and the later counts.
 func (f *Flow) setOnlySession(w http.ResponseWriter, r *http.Request, sealed string) error {
@@ -55,24 +55,25 @@ func (f *Flow) setOnlySession(w http.ResponseWriter, r *http.Request, sealed str
 	if err != nil {
 		return err
 	}
-	strays := f.strayLines(r)
-	for _, line := range strays {
-		if f.isTwin(line) {
+	others := f.otherScopeLines(r)
+	for _, line := range others {
+		if f.hasOwnScope(line) {
 			addLines(w, []string{line})
 		}
 	}
 	addLines(w, lines)
-	addLines(w, slices.DeleteFunc(strays, f.isTwin))
+	addLines(w, slices.DeleteFunc(others, f.hasOwnScope))
 	return nil
 }
 
-func (f *Flow) strayLines(r *http.Request) []string {
+// otherScopeLines expire session cookies in scopes that aren't the session's own.
+func (f *Flow) otherScopeLines(r *http.Request) []string {
 	return f.Sessions.StrayLines(r.Header, f.Site.FlowHost().Name)
 }
 
-// isTwin reports whether a line is about the session's own host or domain in the other
+// hasOwnScope reports whether a line is about the session's own host or domain in the other
 // of the two scopes that are called so.
-func (f *Flow) isTwin(line string) bool {
+func (f *Flow) hasOwnScope(line string) bool {
 	c, err := http.ParseSetCookie(line)
 	host := f.Site.FlowHost().Name
 	return err == nil && cmp.Or(c.Domain, host) == cmp.Or(f.Sessions.Cookie.Domain, host)

@@ -30,7 +30,7 @@
 // the pages of the way in and out. URLs come from the redirect URI alone; no
 // forwarded header is read.
 //
-// It doesn't decide who may enter (verify and policy do), doesn't seal or judge a
+// It doesn't decide who may enter (verify and policy do), doesn't seal or verify a
 // session (session does), and knows nothing of AuthKit's HTTP API (authkit does). Of
 // a sign-in it keeps only that its state was used.
 package flow

@@ -30,9 +30,9 @@ const (
 // a value (the sealed state, or the sealed selection). While every slot is taken,
 // nothing is used up.
 func (f *Flow) exchange(w http.ResponseWriter, r *http.Request, s signIn, value string, ask func(context.Context) (json.RawMessage, error)) {
-	turn, cancel := context.WithTimeout(r.Context(), exchangeWait)
+	waitCtx, cancel := context.WithTimeout(r.Context(), exchangeWait)
 	defer cancel()
-	if f.exchanges.Acquire(turn, 1) != nil {
+	if f.exchanges.Acquire(waitCtx, 1) != nil {
 		f.later(w, r, busyPage(), "no slot for a code exchange: too many sign-ins at once", exchangeWait)
 		return
 	}

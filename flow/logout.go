@@ -65,14 +65,14 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
 func (f *Flow) endSessions(w http.ResponseWriter, r *http.Request) (identity.Identity, bool) {
 	id, ok := f.Sessions.End(r.Context(), r.Header)
 	addLines(w, f.Sessions.Cookie.ClearLines(r.Header))
-	addLines(w, f.strayLines(r))
+	addLines(w, f.otherScopeLines(r))
 	f.clearAttempts(w, r)
 	return id, ok
 }
 
 // The browser keeps for a minute that it was sent to AuthKit's logout, where that
 // leads back to this endpoint. Whichever session cookies are left when it comes back,
-// the sign-out is over: it must not go round again. A sign-in takes the mark away.
+// the sign-out is over: it must not go round again. A sign-in removes the cookie.
 const (
 	signOutCookie = "authkit-sign-out"
 	signOutLife   = time.Minute

@@ -21,7 +21,7 @@ const (
 	stateLife   = 10 * time.Minute // as long as AuthKit's codes
 	stateCookie = "authkit-state-" // + time in milliseconds (hex) + "-" + random
 	maxStates   = 5                // state cookies in one browser, the oldest go
-	maxLooked   = 8                // state cookies of a request that are looked at
+	maxRead     = 8                // state cookies of a request that are read
 	maxState    = 16 << 10         // bytes of a sealed state
 )
 
@@ -76,13 +76,13 @@ func (f *Flow) bind(w http.ResponseWriter, sealed string) {
 	http.SetCookie(w, f.hostCookie(name, fingerprint(sealed), stateLife))
 }
 
-// stateCookies lists a request's state cookies, the newest maxLooked by name, the
+// stateCookies lists a request's state cookies, the newest maxRead by name, the
 // oldest first.
 func (f *Flow) stateCookies(r *http.Request) []*http.Cookie {
 	prefix := f.hostCookieName(stateCookie)
 	cookies := slices.DeleteFunc(r.Cookies(), func(c *http.Cookie) bool { return !strings.HasPrefix(c.Name, prefix) })
 	slices.SortFunc(cookies, func(a, b *http.Cookie) int { return strings.Compare(a.Name, b.Name) }) // by time: it has eleven digits until the year 2527
-	return cookies[max(0, len(cookies)-maxLooked):]
+	return cookies[max(0, len(cookies)-maxRead):]
 }
 
 // dropSurplus expires the oldest state cookies of a request, so that with a new one

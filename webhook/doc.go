@@ -3,7 +3,7 @@
 //
 //	POST -> WorkOS-Signature parsed ------- not readable: 400
 //	     -> signed within 3 minutes ------- older or later: 401
-//	     -> one of 32 turns, within 3 s --- none: 503, WorkOS delivers again
+//	     -> one of 32 slots, within 3 s --- none: 503, WorkOS delivers again
 //	     -> body, 64 KB at most, in 3 s --- more: 413
 //	     -> HMAC over the raw body -------- no fit: 401
 //	     -> event parsed ------------------ not readable, or no id: 400

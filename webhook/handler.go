@@ -19,8 +19,8 @@ import (
 const (
 	maxBody   = 64 << 10
 	maxBodies = 32              // bodies that are read at a time
-	maxWait   = 3 * time.Second // for one's turn
-	bodyTime  = 3 * time.Second // for a body to arrive
+	maxWait   = 3 * time.Second // for a slot
+	bodyTime  = 3 * time.Second // for a whole body
 )
 
 // Their texts say what to check.
@@ -97,11 +97,11 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request) (event, error)
 	return e, h.Sessions.Revoke(r.Context(), e.revocation)
 }
 
-// read reads the body, when it is its turn.
+// read reads the body, once there is a slot.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	turn, cancel := context.WithTimeout(r.Context(), maxWait)
+	waitCtx, cancel := context.WithTimeout(r.Context(), maxWait)
 	defer cancel()
-	if h.bodies().Acquire(turn, 1) != nil {
+	if h.bodies().Acquire(waitCtx, 1) != nil {
 		return nil, errBusy
 	}
 	defer h.bodies().Release(1)

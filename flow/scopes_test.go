@@ -41,7 +41,7 @@ func (a *answer) sessionLines() []string {
 
 // F4: a cookie of a parent domain, left by a changed setting or a sister application, or
 // tossed by a sibling host. Neither sign-in nor sign-out ends with two sessions.
-func TestStrayCookies(t *testing.T) {
+func TestOtherScopeCookies(t *testing.T) {
 	t.Parallel()
 	deep := settings{redirectURI: "https://a.b.example.com/_auth/callback"}
 	tests := []struct {
@@ -70,14 +70,14 @@ func TestStrayCookies(t *testing.T) {
 			if tt.settings.cookieDomain != "" {
 				domain = "; Domain=" + tt.settings.cookieDomain
 			}
-			stray := w.otherSession(t)
+			other := w.otherSession(t)
 
 			b := w.browser(t)
-			tt.plant(b, stray)
+			tt.plant(b, other)
 			in := b.get(b.begin(w.Site.Endpoint("login"), paula))
 			own := "wos-session=Fe26; Path=/" + domain + "; Max-Age=34560000"
 			want := append([]string{own}, tt.expires...)
-			if domain == "" { // the twin of the own scope goes first
+			if domain == "" { // its own scope by the other name goes first
 				want[0], want[1] = want[1], want[0]
 			}
 			if got := in.sessionLines(); !slices.Equal(got, want) {
@@ -87,7 +87,7 @@ func TestStrayCookies(t *testing.T) {
 				t.Errorf("signed in: got status %d to %q", a.status, a.location())
 			}
 
-			tt.plant(b, stray)
+			tt.plant(b, other)
 			out := b.get(w.Site.Endpoint("logout"))
 			want = append([]string{"wos-session=; Path=/" + domain + "; Max-Age=0"}, tt.expires...)
 			if got := out.sessionLines(); !slices.Equal(got, want) {
@@ -101,7 +101,7 @@ func TestStrayCookies(t *testing.T) {
 }
 
 // A cookie domain that is the flow's host has its twin, too.
-func TestStrayOfTheHostAloneBesideItsDomain(t *testing.T) {
+func TestOtherScopeOfTheHostAloneBesideItsDomain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{cookieDomain: "app.example.com"})
 	b := w.browser(t)
@@ -137,10 +137,10 @@ func TestStrangersCookiesStay(t *testing.T) {
 func TestLoopOfTwoSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
-	stray := w.otherSession(t)
+	other := w.otherSession(t)
 	b := w.browser(t)
 	b.visit(app+"/", paula)
-	b.plantFor("example.com", "wos-session", stray)
+	b.plantFor("example.com", "wos-session", other)
 	b.plantAttempt(attempt{Page: fingerprint(app + "/x"), Number: 2})
 	a := b.get(login + "?rd=/x")
 	if a.status != http.StatusForbidden || !strings.Contains(a.body, "the browser sends two sessions, of different users") {
