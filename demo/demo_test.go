@@ -179,7 +179,7 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
-// What was opened before the problem is closed again.
+// Listeners that were opened before the problem are closed again.
 func TestBadOptions(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

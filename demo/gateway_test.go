@@ -144,7 +144,7 @@ hello`)
 	}
 }
 
-// What is asked about is what the app gets.
+// The service is asked about the very request that the app gets.
 func TestAppGetsWhatWasAskedAbout(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, line, host, uri string }{

@@ -43,7 +43,7 @@ type answer struct {
 	Before []answer // the redirects that led here
 }
 
-// What Chrome sends with each kind of request. A document is one that the user
+// The headers that Chrome sends with each kind of request. A document is one that the user
 // has typed the URL of.
 func documentHeaders() http.Header {
 	return http.Header{

@@ -86,7 +86,7 @@ func readProject(t *testing.T, variables map[string]string) project {
 	return p
 }
 
-// What the service gets in each mode, and that it takes it.
+// The settings that the service gets in each mode, and that it takes them.
 func TestComposeEnvironment(t *testing.T) {
 	t.Parallel()
 	const kernel = "/proc/sys/kernel/random/uuid"

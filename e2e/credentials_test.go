@@ -99,7 +99,7 @@ func forged(token string) string {
 	return strings.Join(parts, ".")
 }
 
-// What a credential that is refused gets in WWW-Authenticate.
+// The WWW-Authenticate lines for a credential that is refused.
 const (
 	noCredential  = `Bearer`
 	badCredential = `Bearer error="invalid_token", error_description="the token or key is not valid"`

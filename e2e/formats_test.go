@@ -31,7 +31,7 @@ const formatsIronJSON = `{"accessToken":"header.payload.signature","authenticati
 	`"organizationId":"org_1","refreshToken":"rt_1",` +
 	`"user":{"email":"zoë@example.com","firstName":"Zoë","id":"user_1","lastName":null,"metadata":{"cost_center":"a/b"},"object":"user"}}`
 
-// What this service writes opens with the other languages' own cryptography.
+// Cookies of this service open with the other languages' own cryptography.
 func TestFormatsOpenElsewhere(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -72,7 +72,7 @@ func TestFormatsOpenElsewhere(t *testing.T) {
 	}
 }
 
-// What the other languages write opens here.
+// Cookies of the other languages open here.
 func TestFormatsOpenHere(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

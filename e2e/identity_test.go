@@ -63,7 +63,7 @@ func TestRemoteHeaders(t *testing.T) {
 	})
 }
 
-// What a client says about itself never reaches the app, on protected and on
+// A client's own claims about itself never reach the app, on protected and on
 // public paths, however the header's name is spelt.
 func TestSpoofedHeaders(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whatever else is in a location of nginx, its requirements count.
+// A location's requirements count beside whatever else is in it.
 func TestNginxRequirementsHold(t *testing.T) {
 	t.Parallel()
 	const locations = `

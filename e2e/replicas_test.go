@@ -103,7 +103,7 @@ func (r *replicas) ready(i int) string {
 	return fmt.Sprintf("%d %s", response.StatusCode, body)
 }
 
-// What /readyz says with Redis and without.
+// /readyz with Redis and without.
 const (
 	readyWith    = "200 ready\n"
 	readyWithout = "200 ready\ndegraded: Redis doesn't answer; replicas don't know of each other's refreshes and sign-outs\n"
@@ -293,7 +293,7 @@ func (r *replicas) sendWebhook(t *testing.T, i int) int {
 }
 
 // tally counts answers by what they are: let in, sent to the same URL again with a
-// new cookie, nobody can tell, no answer. All else is a refusal.
+// new cookie, unavailable, no answer. All else is a refusal.
 type tally struct {
 	mu                                  sync.Mutex
 	let, again, unavailable, unanswered int
@@ -496,7 +496,7 @@ func TestReplicasWithCluster(t *testing.T) {
 	}
 }
 
-// Whoever holds the lock dies: the others wait for the end of its lease, and AuthKit
+// The holder of the lease dies: the others wait for the end of its lease, and AuthKit
 // takes a token that it has just spent once more.
 func TestReplicaDiesWhileItRefreshes(t *testing.T) {
 	t.Parallel()
@@ -540,7 +540,7 @@ func TestReplicaDiesWhileItRefreshes(t *testing.T) {
 	}
 }
 
-// What ends a session at one replica ends it at all of them within a second.
+// A session that ends at one replica ends at all of them within a second.
 func TestSessionEndsAtEveryReplica(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t, startRedis(t).url(), 1)
@@ -633,7 +633,7 @@ func TestFrozenCookieOverReplicas(t *testing.T) {
 	}
 }
 
-// Whatever becomes of Redis, nobody is refused: each replica goes on with what it knows,
+// Nobody is refused, whatever becomes of Redis: each replica goes on with what it knows,
 // and AuthKit's grace window helps where two refresh the same session.
 func TestRedisOutages(t *testing.T) {
 	t.Parallel()

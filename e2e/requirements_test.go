@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What the emulator's seed has besides.
+// Further values of the emulator's seed.
 const (
 	sam      = "sam@example.com" // member at Acme, owner at Globex
 	samID    = "user_01JFBF5KZNWJ47TAN9ZT24MNPZ"

@@ -73,7 +73,7 @@ func TestRefreshByScript(t *testing.T) {
 	})
 }
 
-// What a cache may keep never carries a session cookie.
+// An answer that a cache may keep never carries a session cookie.
 func TestSubResourceCarriesNoCookie(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, g gateway) {

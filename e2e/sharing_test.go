@@ -273,7 +273,7 @@ func TestSharingFiftyExpiriesWithoutGraceWindow(t *testing.T) {
 	t.Logf("the app was first in %d of 50 expiries", first)
 }
 
-// What docs/replicas.md says of AuthKit without a grace window.
+// AuthKit without a grace window, as docs/replicas.md has it.
 func TestSharingWithoutGraceWindow(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -94,7 +94,7 @@ func (s spelling) request(port, cookie string) string {
 	return strings.ReplaceAll(strings.Join(append(lines, "Connection: close", "", ""), "\r\n"), "PORT", port)
 }
 
-// What gets to the app, in whatever spelling, is what the policy lets this caller have, in each way in
+// The app gets a path, in whatever spelling, only where the policy lets this caller have it, in each way in
 // which an app may read it.
 func TestPolicySpellings(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 )
 
-// What package redis promises, against real servers.
+// The promises of package redis, against real servers.
 
 func openStore(t *testing.T, rawURL string) *redis.Store {
 	t.Helper()

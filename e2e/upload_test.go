@@ -107,7 +107,7 @@ func (b *browser) upload(t *testing.T, method, target string, header http.Header
 	return response.StatusCode, len(text)
 }
 
-// Who isn't signed in is told so without having sent the file: it doesn't go to the gateway's disk first.
+// A visitor who isn't signed in gets the answer without having sent the file: it doesn't go to the gateway's disk first.
 func TestNginxAnswersAnUploadEarly(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, gateways()[0])

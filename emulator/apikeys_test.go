@@ -116,7 +116,7 @@ func TestUserAPIKey(t *testing.T) {
 	}
 }
 
-// What a key goes with, and what it doesn't.
+// An API key goes when its owner is deleted, and with nothing else.
 func TestAPIKeysOfWhatIsDeleted(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

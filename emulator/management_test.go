@@ -113,7 +113,7 @@ func TestDeletedUserCannotChooseAnOrganization(t *testing.T) {
 		`{"code":"invalid_pending_authentication_token","message":"The pending authentication token has expired or is invalid."}`)
 }
 
-// What ends the membership that a session is for, and what a refresh then says, with and
+// The changes that end the membership that a session is for, and the refresh after each, with and
 // without the organization being asked for.
 func TestRefreshWithoutMembership(t *testing.T) {
 	t.Parallel()

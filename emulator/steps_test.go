@@ -70,7 +70,7 @@ func TestSwitchThatRequiresAStep(t *testing.T) {
 	}
 }
 
-// Who is no member is told so, and not what members have to do.
+// A user who is no member gets that answer, and not a member's steps.
 func TestStepIsForMembers(t *testing.T) {
 	t.Parallel()
 	e := start(t, requiring("sso_required"))

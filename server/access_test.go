@@ -207,7 +207,7 @@ func withPublicKey(t *testing.T, payload string) string {
 	return compact
 }
 
-// What WorkOS revokes ends here at once, though it is remembered.
+// A session that WorkOS revokes ends here at once, though it is remembered.
 func TestCredentialsRevoked(t *testing.T) {
 	t.Parallel()
 	w, _ := newAccessWorld(t)

@@ -39,7 +39,7 @@ type outage struct {
 	keySets        int           // fetches of the key set in all, at most
 	rest           time.Duration // after its end, until all is well
 
-	// What the table says one sees: a metric with its value (empty: not 0), a line of
+	// The table's column of what one sees: a metric with its value (empty: not 0), a line of
 	// /readyz, of the log.
 	metric, value, ready, logged string
 }

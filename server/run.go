@@ -80,7 +80,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) serve(ctx context.Context, servers map[net.Listener]*http.Server, hangup <-chan os.Signal) error {
-	// What goes on in the background goes on until the last request was answered.
+	// The work in the background goes on until the last request was answered.
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	failed := make(chan error, len(servers))

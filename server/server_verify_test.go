@@ -117,7 +117,7 @@ func TestRefreshAtVerify(t *testing.T) {
 	}
 }
 
-// What AuthKit says about an expired session, and what becomes of it.
+// AuthKit's answers about an expired session, and what becomes of it.
 func TestRefreshRefusedAtVerify(t *testing.T) {
 	t.Parallel()
 	say := func(status int, body string) http.HandlerFunc {

@@ -27,7 +27,7 @@ const (
 	document         = "Sec-Fetch-Mode: navigate\nSec-Fetch-Dest: document\n"
 )
 
-// Who is without a session is sent to sign in, or gets a page where somebody looks at the
+// A visitor without a session is sent to sign in, or gets a page where somebody looks at the
 // answer and can't be sent away, or else 401 for a program.
 func TestNavigation(t *testing.T) {
 	t.Parallel()

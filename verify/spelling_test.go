@@ -191,7 +191,7 @@ func TestNoDecisionIsRemembered(t *testing.T) {
 	}
 }
 
-// What a client writes left of its own address doesn't count (authelia wrap.go, tinyauth).
+// The addresses that a client writes left of its own don't count (authelia wrap.go, tinyauth).
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
