@@ -72,12 +72,6 @@ func (c Config) Present(request http.Header) bool {
 	return false
 }
 
-// Owns reports whether a cookie of that name is one of the session's.
-func (c Config) Owns(name string) bool {
-	_, ok := c.index(name)
-	return ok
-}
-
 // carried lists the chunks that the request carries, in order.
 func (c Config) carried(request http.Header) []int {
 	var found [maxChunks]bool

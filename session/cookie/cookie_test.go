@@ -404,13 +404,13 @@ func TestExpireLines(t *testing.T) {
 	}
 }
 
-func TestOwns(t *testing.T) {
+func TestIndex(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
 		"wos-session": true, "wos-session.1": true, "wos-session.7": true,
 		"wos-session.0": false, "wos-session.8": false, "Wos-Session": false, "wos-session2": false, "": false,
 	} {
-		if got := anHour.Owns(name); got != want {
+		if _, got := anHour.index(name); got != want {
 			t.Errorf("%q: got %t, want %t", name, got, want)
 		}
 	}
