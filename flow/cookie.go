@@ -68,7 +68,7 @@ func (f *Flow) setOnlySession(w http.ResponseWriter, r *http.Request, sealed str
 
 // otherScopeLines expire session cookies in scopes that aren't the session's own.
 func (f *Flow) otherScopeLines(r *http.Request) []string {
-	return f.Sessions.StrayLines(r.Header, f.Site.FlowHost().Name)
+	return f.Sessions.OtherScopeLines(r.Header, f.Site.FlowHost().Name)
 }
 
 // hasOwnScope reports whether a line is about the session's own host or domain in the other

@@ -36,7 +36,7 @@ func (s *Server) degraded() []string {
 	case s.store == nil:
 	case s.store.Err() != nil:
 		lines = append(lines, "degraded: Redis doesn't answer; replicas don't know of each other's refreshes and sign-outs")
-	case errors.Is(s.sessions.Degraded(), replica.ErrDeaf):
+	case errors.Is(s.sessions.Degraded(), replica.ErrDisconnected):
 		lines = append(lines, "degraded: Redis passes no messages; this replica asks it about each session instead")
 	case s.sessions.Degraded() != nil:
 		lines = append(lines, "degraded: Redis takes no writes; replicas don't know of each other's refreshes and sign-outs")

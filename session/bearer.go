@@ -46,7 +46,7 @@ func (m *Manager) VerifyBearer(ctx context.Context, raw string) (*identity.Ident
 		}
 		b = m.bearerOf(raw, claims)
 	}
-	c, r, _ := m.records.Look(ctx, m.keyOfBearer(&b.Identity, raw), false)
+	c, r, _ := m.records.Lookup(ctx, m.keyOfBearer(&b.Identity, raw), false)
 	next := *b
 	next.copy, next.record, next.seen = c, r, m.records.EventCount()
 	if m.ended(ctx, c, r) != nil || m.eventsSay(&b.Identity, 0, b.issued.time()) != eventNone {

@@ -48,7 +48,7 @@ type answer struct {
 // call calls AuthKit, and again beside that while there is no answer. A success counts at
 // once; anything else only when no call is unanswered. A later call that succeeds
 // after the first one did has the last word.
-func (f *refresher) call(w wish) answer {
+func (f *refresher) call(w refreshRequest) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
 	answers := make(chan answer, 1+len(besideAfter))
 	calls, open := 0, 0
@@ -110,7 +110,7 @@ func (f *refresher) mayCallBeside() (done func(), ok bool) {
 }
 
 // awaitLater waits for the calls that are still open after one has succeeded.
-func (f *refresher) awaitLater(w wish, first answer, answers <-chan answer, open int) {
+func (f *refresher) awaitLater(w refreshRequest, first answer, answers <-chan answer, open int) {
 	for ; open > 0; open-- {
 		later := <-answers
 		if later.meaning != succeeded || later.order < first.order || later.issued.Token == first.issued.Token {
@@ -124,7 +124,7 @@ func (f *refresher) awaitLater(w wish, first answer, answers <-chan answer, open
 }
 
 // callOnce makes one call.
-func (f *refresher) callOnce(ctx context.Context, w wish) answer {
+func (f *refresher) callOnce(ctx context.Context, w refreshRequest) answer {
 	began := f.records.Now()
 	response, err := f.authKit.Refresh(ctx, w.RefreshToken, w.organization)
 	if err != nil {

@@ -21,7 +21,7 @@ var errDue = errors.New("session: to be refreshed")
 func isDue(err error) bool { return errors.Is(err, errDue) }
 
 // check verifies the access token of a session. Its error is errDue, or one of Verify's.
-func (m *Manager) check(ctx context.Context, s *standing) (*Verified, error) {
+func (m *Manager) check(ctx context.Context, s *resolved) (*Verified, error) {
 	o := s.session
 	claims, err := m.Tokens.Verify(ctx, o.access)
 	unknownKey := errors.Is(err, token.ErrUnknownKey)
@@ -75,11 +75,11 @@ func due(o *opened) error {
 }
 
 // verified makes what is remembered of a good session.
-func (m *Manager) verified(s *standing, c *token.Claims) *Verified {
+func (m *Manager) verified(s *resolved, c *token.Claims) *Verified {
 	o := s.session
 	v := &Verified{
 		Identity: identityOf(o.Session, c), token: o.token, copy: s.copy, record: s.record,
-		judged: micros(m.Now()), issued: micros(c.IssuedAt), expires: micros(c.ExpiresAt),
+		checked: micros(m.Now()), issued: micros(c.IssuedAt), expires: micros(c.ExpiresAt),
 	}
 	if m.KeepAccessToken {
 		v.Identity.AccessToken = o.AccessToken

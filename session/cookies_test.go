@@ -104,7 +104,7 @@ func TestVerifyCookiesOfOneSecond(t *testing.T) {
 	}
 }
 
-func TestStrayLines(t *testing.T) {
+func TestOtherScopeLines(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
 	ours, another, somebodyElse := w.signIn(t, sam, acmeID), w.signIn(t, sam, globexID), w.signIn(t, zoe, "")
@@ -127,7 +127,7 @@ func TestStrayLines(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := w.StrayLines(cookies(tt.cookies...), "example.com"); !slices.Equal(got, tt.want) {
+			if got := w.OtherScopeLines(cookies(tt.cookies...), "example.com"); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

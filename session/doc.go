@@ -1,7 +1,7 @@
 // Package session turns a request's session cookie, or its bearer token, into a
 // verified identity.
 //
-//	cookie -> remembered, and nothing heard of it since? -----------> Verified
+//	cookie -> remembered, and nothing new about it since? -----------> Verified
 //	       -> unseal -> its record: ended? superseded? spent: the current session instead
 //	                 -> access token verified (key set), events ----> Verified
 //	                    expired, or about to -> refresh, once -----> Verified, with a new cookie
@@ -16,7 +16,7 @@
 //	SignIn, End   a session's begin and end; Revoke, what AuthKit's webhooks say
 //
 //	package family   the record of a session: which refresh token became which session
-//	package replica  copies of records, and what replicas tell each other
+//	package replica  copies of records, and the messages between replicas
 //	refresh.go       who asks for a refresh; exchange.go what comes of it; call.go AuthKit's answers
 //
 // It owns the sealed session and its JSON, and the memory of verified sessions. It

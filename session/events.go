@@ -12,7 +12,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 )
 
-// eventDelay is how long after it happened an event counts as of when it was heard of: our
+// eventDelay is how long after it happened an event counts as of when it was learned: our
 // clocks and AuthKit's differ by less. One that comes later counts as of when it happened.
 const eventDelay = time.Minute
 
@@ -32,16 +32,16 @@ type Revocation struct {
 }
 
 // Revoke ends sessions, or has them refreshed before their next use, on every
-// replica. The error says that it holds on this replica only, as the others could be told
+// replica. The error says that it holds on this replica only, as the others could be reached
 // neither directly nor by the store: call it again.
 func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
 	if r.SessionID != "" {
 		key := family.KeyOf(m.Tokens.ClientID, r.Subject, r.SessionID)
 		announced, stored := m.records.End(ctx, key, "")
-		_, became, _ := m.records.Look(ctx, key, false)
+		_, became, _ := m.records.Lookup(ctx, key, false)
 		m.endSuccessors(ctx, became)
 		if !announced && !stored {
-			return errUntold
+			return errUnsynced
 		}
 		return nil
 	}
@@ -49,17 +49,17 @@ func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
 	if at > happened.Add(eventDelay) {
 		at = happened
 	}
-	err := m.records.Tell(ctx, replica.Event{
+	err := m.records.Announce(ctx, replica.Event{
 		Whom:  replica.Whom{Subject: r.Subject, Organization: r.OrganizationID, Role: r.Role, Permission: r.Permission, APIKey: r.APIKeyID},
 		Ended: !r.Refresh, At: at, Happened: happened,
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUntold, err)
+		return fmt.Errorf("%w: %w", errUnsynced, err)
 	}
 	return nil
 }
 
-var errUntold = errors.New("session: the other replicas can't be told")
+var errUnsynced = errors.New("session: neither announced nor stored, so the other replicas do not know")
 
 // Revoked reports whether what AuthKit said of an API key at since, by this machine's
 // clock, may be out of date: an event about the key, its owner, organization or

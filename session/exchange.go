@@ -22,10 +22,10 @@ const (
 
 // exchange asks AuthKit until the outcome is known, and notes it. The lease is this
 // replica's, and so is a slot. again: somebody else has exchanged the token.
-func (f *refresher) exchange(ctx context.Context, w wish) (again bool, err error) {
+func (f *refresher) exchange(ctx context.Context, w refreshRequest) (again bool, err error) {
 	for attempt := 0; ; attempt++ {
 		answer := f.call(w)
-		f.judge(w, answer)
+		f.reportToBreaker(w, answer)
 		if answer.meaning != unknown {
 			return f.note(ctx, w, answer, attempt > 0)
 		}
@@ -53,7 +53,7 @@ func (f *refresher) exchange(ctx context.Context, w wish) (again bool, err error
 }
 
 // renew extends the lease. It reports false where the token isn't this replica's to exchange.
-func (f *refresher) renew(ctx context.Context, w wish) (mine bool) {
+func (f *refresher) renew(ctx context.Context, w refreshRequest) (mine bool) {
 	f.change(ctx, w, func(r *record, now family.Moment) bool {
 		mine = !f.records.Ended(w.key) && r.Renew(w.token, f.records.Holder(), now)
 		return mine
@@ -61,13 +61,13 @@ func (f *refresher) renew(ctx context.Context, w wish) (mine bool) {
 	return mine
 }
 
-func (f *refresher) change(ctx context.Context, w wish, change func(r *record, now family.Moment) bool) *record {
+func (f *refresher) change(ctx context.Context, w refreshRequest, change func(r *record, now family.Moment) bool) *record {
 	r, _ := f.records.Change(ctx, w.key, func(r *record) bool { return change(r, f.records.Now()) })
 	return r
 }
 
-// judge tells the circuit breaker what an answer says of AuthKit.
-func (f *refresher) judge(w wish, a answer) {
+// reportToBreaker counts an answer as success or failure of AuthKit.
+func (f *refresher) reportToBreaker(w refreshRequest, a answer) {
 	key := string(w.key[:])
 	switch {
 	case a.meaning == succeeded || a.meaning == invalid || a.meaning == step:
@@ -78,7 +78,7 @@ func (f *refresher) judge(w wish, a answer) {
 }
 
 // note notes an outcome that is known.
-func (f *refresher) note(ctx context.Context, w wish, a answer, unknown bool) (again bool, err error) {
+func (f *refresher) note(ctx context.Context, w refreshRequest, a answer, unknown bool) (again bool, err error) {
 	switch a.meaning {
 	case succeeded:
 		return f.succeeded(ctx, w, a)
@@ -98,7 +98,7 @@ func (f *refresher) note(ctx context.Context, w wish, a answer, unknown bool) (a
 }
 
 // succeeded makes the new session current, before anybody is answered.
-func (f *refresher) succeeded(ctx context.Context, w wish, a answer) (again bool, err error) {
+func (f *refresher) succeeded(ctx context.Context, w refreshRequest, a answer) (again bool, err error) {
 	outcome := family.Void
 	f.change(ctx, w, func(r *record, now family.Moment) bool {
 		if f.records.Ended(w.key) {
@@ -136,13 +136,13 @@ func (f *refresher) succeed(ctx context.Context, next family.Key, a answer, ende
 }
 
 // invalidGrant rejects a refresh token, unless another replica knows what it became.
-func (f *refresher) invalidGrant(ctx context.Context, w wish) (again bool, err error) {
+func (f *refresher) invalidGrant(ctx context.Context, w refreshRequest) (again bool, err error) {
 	spent := func(r *record) bool { t := r.Find(w.token); return t != nil && t.Spent }
-	_, r, certain := f.records.Look(ctx, w.key, true)
+	_, r, certain := f.records.Lookup(ctx, w.key, true)
 	if !spent(r) {
 		all := f.records.Ask(ctx, w.key, w.token)
 		var still bool
-		_, r, still = f.records.Look(ctx, w.key, true)
+		_, r, still = f.records.Lookup(ctx, w.key, true)
 		certain = certain && still && all
 	}
 	if spent(r) {
@@ -172,7 +172,7 @@ func (f *refresher) invalidGrant(ctx context.Context, w wish) (again bool, err e
 
 // stepRequired notes what AuthKit asks of the user. Of a switch it isn't kept: the session
 // goes on where it is.
-func (f *refresher) stepRequired(ctx context.Context, w wish, a answer) error {
+func (f *refresher) stepRequired(ctx context.Context, w refreshRequest, a answer) error {
 	required := &StepRequired{Code: a.step.Code, OrganizationID: a.step.OrganizationID}
 	if required.OrganizationID == "" {
 		required.OrganizationID = w.organization
@@ -189,7 +189,7 @@ func (f *refresher) stepRequired(ctx context.Context, w wish, a answer) error {
 }
 
 // failed logs and counts an outage, and returns it.
-func (f *refresher) failed(w wish, err error) error {
+func (f *refresher) failed(w refreshRequest, err error) error {
 	var outage *Outage
 	if !errors.As(err, &outage) {
 		outage = &Outage{Err: err}
@@ -207,7 +207,7 @@ func (f *refresher) failed(w wish, err error) error {
 }
 
 // issued makes the new session of AuthKit's answer to a refresh.
-func (m *Manager) issued(w wish, response json.RawMessage) (family.Issued, error) {
+func (m *Manager) issued(w refreshRequest, response json.RawMessage) (family.Issued, error) {
 	next, err := w.Refreshed(response)
 	if err != nil {
 		return family.Issued{}, err

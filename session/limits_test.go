@@ -55,7 +55,7 @@ func TestSwitchWhereTooManyWait(t *testing.T) {
 		b := newBubble(t, slow(0))
 		request := b.cookie(t, "r")
 		for i := range 1064 { // in slots, and waiting
-			b.refresher.flights[flightKey{token: family.Hash{byte(i >> 8), byte(i)}}] = &inFlight{}
+			b.refresher.inFlight[inFlightKey{token: family.Hash{byte(i >> 8), byte(i)}}] = &inFlightRefresh{}
 		}
 		var outage *Outage
 		if _, _, err := b.Switch(t.Context(), request, "org_01OTHER"); !errors.As(err, &outage) || outage.RetryAfter <= 0 {

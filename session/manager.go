@@ -61,7 +61,7 @@ type Manager struct {
 	switches   *switches
 	metrics    *metrics
 	lists      lists
-	strangeSID sync.Once // the warning
+	foreignSID sync.Once // the warning
 }
 
 // New makes a Manager with empty memories; have Run run. The error is that of an empty
@@ -88,7 +88,7 @@ func New(c Config) (*Manager, error) {
 	var err error
 	m.records, err = replica.New(replica.Config{
 		Store: c.Store, Bus: c.Bus, Name: c.Tokens.ClientID, Passwords: c.Passwords, TTL: c.RotationTTL,
-		OnEnd: m.signOuts.heard, OnGone: m.signOuts.holderGone, Metrics: c.Metrics, Log: c.Log, Now: func() time.Time { return m.Now() },
+		OnEnd: m.signOuts.ended, OnGone: m.signOuts.holderGone, Metrics: c.Metrics, Log: c.Log, Now: func() time.Time { return m.Now() },
 	})
 	if err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func New(c Config) (*Manager, error) {
 	return m, nil
 }
 
-// Run keeps this replica and the others informed of each other until ctx ends, and tells
-// AuthKit of sign-outs.
+// Run keeps this replica and the others informed of each other until ctx ends, and revokes
+// at AuthKit what was signed out.
 func (m *Manager) Run(ctx context.Context) {
 	var background sync.WaitGroup
 	background.Go(func() { m.signOuts.run(ctx) })
@@ -112,7 +112,7 @@ func (m *Manager) Run(ctx context.Context) {
 func (m *Manager) Stop() { m.refresher.stop() }
 
 // Wait returns when no refresh is under way any more, AuthKit knows of all sign-outs, and the
-// other replicas know that this one holds nothing.
+// other replicas know that this one has no lease any more.
 func (m *Manager) Wait() {
 	m.refresher.running.Wait()
 	m.signOuts.finish()
@@ -120,7 +120,7 @@ func (m *Manager) Wait() {
 }
 
 // Degraded says why the store or the bus aren't as they should be: replica.ErrFull or
-// replica.ErrDeaf.
+// replica.ErrDisconnected.
 func (m *Manager) Degraded() error { return m.records.Err() }
 
 // Verify returns the session that a request's cookie stands for. ahead says that
@@ -136,7 +136,7 @@ func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (
 	v := m.recall(c.hash)
 	if v != nil && v.brought && m.timely(v, ahead) {
 		if !m.unchanged(v) {
-			v = m.again(ctx, c.hash, v)
+			v = m.recheck(ctx, c.hash, v)
 		}
 		if v != nil && m.timely(v, ahead) {
 			return m.answered(v), nil
@@ -164,7 +164,7 @@ func (m *Manager) answered(v *Verified) *Verified {
 // maxRounds is how often a session may have changed while one request is answered.
 const maxRounds = 8
 
-// verify judges a session that a request brought, and refreshes it where that is due.
+// verify checks a session that a request brought, and refreshes it where that is due.
 func (m *Manager) verify(ctx context.Context, o *opened, ahead bool) (*Verified, error) {
 	var before *Verified // a session that was refreshed ahead of time, and valid as it was
 	for range maxRounds {
@@ -188,7 +188,7 @@ func (m *Manager) verify(ctx context.Context, o *opened, ahead bool) (*Verified,
 			}
 			before, ahead = v, false
 		case isDue(err):
-			if _, err := m.refresher.refresh(ctx, s.wish()); err != nil {
+			if _, err := m.refresher.refresh(ctx, s.refreshRequest()); err != nil {
 				return nil, err
 			}
 			if v := m.recall(o.hash); v != nil && v.brought && m.timely(v, ahead) && m.unchanged(v) {
@@ -202,19 +202,19 @@ func (m *Manager) verify(ctx context.Context, o *opened, ahead bool) (*Verified,
 }
 
 // renewable reports whether a valid session is to be refreshed ahead of its expiry.
-func (m *Manager) renewable(v *Verified, s *standing) bool {
+func (m *Manager) renewable(v *Verified, s *resolved) bool {
 	return micros(m.Now()) >= v.renewAt && s.session.RefreshToken != "" && s.record.Settled()
 }
 
 // refreshAhead refreshes a session that could do without.
-func (m *Manager) refreshAhead(ctx context.Context, s *standing) (made bool, err error) {
+func (m *Manager) refreshAhead(ctx context.Context, s *resolved) (made bool, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, aheadWait, errRefreshSlow)
 	defer cancel()
-	return m.refresher.refresh(ctx, s.wish())
+	return m.refresher.refresh(ctx, s.refreshRequest())
 }
 
 // deliver makes the answer to a request with the cookie o, and remembers it.
-func (m *Manager) deliver(ctx context.Context, o *opened, s *standing, v *Verified, ahead bool) *Verified {
+func (m *Manager) deliver(ctx context.Context, o *opened, s *resolved, v *Verified, ahead bool) *Verified {
 	v.brought = true
 	if s.session == o {
 		m.remembered.Set(o.hash, v)
@@ -237,7 +237,7 @@ func (m *Manager) deliver(ctx context.Context, o *opened, s *standing, v *Verifi
 }
 
 // carry notes that an answer carries a session whose token no request has brought yet.
-func (m *Manager) carry(ctx context.Context, s *standing) {
+func (m *Manager) carry(ctx context.Context, s *resolved) {
 	if t := s.record.Find(s.session.token); t == nil || t.Carried != 0 || t.Brought != 0 {
 		return
 	}

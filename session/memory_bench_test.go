@@ -65,7 +65,7 @@ func (m *Manager) see(i int) {
 	m.lists.compact(&v.Identity)
 	v.token = family.HashToken(fmt.Sprint("token", i))
 	key := family.KeyOf("client", v.Identity.Subject, v.Identity.SessionID)
-	v.copy, _, _ = m.records.Look(context.Background(), key, false)
+	v.copy, _, _ = m.records.Lookup(context.Background(), key, false)
 	v.record = m.records.Seen(context.Background(), key, func(r *record) bool { return r.Bring(v.token, m.records.Now()) })
 	m.remembered.Set(sha256.Sum256(fmt.Append(nil, "cookie", i)), v)
 }

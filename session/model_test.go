@@ -182,7 +182,7 @@ func newModel(t *testing.T, name string, rng *rand.Rand, ctx context.Context) *m
 }
 
 // verify is Manager.Verify without the signature, and with the right clock for the expiry.
-func (r *modelReplica) verify(ctx context.Context, sealed string, ahead bool) (*standing, error) {
+func (r *modelReplica) verify(ctx context.Context, sealed string, ahead bool) (*resolved, error) {
 	o, err := r.open(newSealed(sealed))
 	if err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func (r *modelReplica) verify(ctx context.Context, sealed string, ahead bool) (*
 			}
 			return s, nil
 		}
-		if _, err := r.refresher.refresh(ctx, s.wish()); err != nil {
+		if _, err := r.refresher.refresh(ctx, s.refreshRequest()); err != nil {
 			return nil, err
 		}
 	}

@@ -52,20 +52,22 @@ func aheadOf(lifetime time.Duration) time.Duration {
 	return min(ahead, lifetime/4)
 }
 
-// wish is that a session's refresh token is exchanged: to go on where it is, or to move
+// refreshRequest asks for the exchange of a session's refresh token: to go on where it is, or to move
 // to another organization.
-type wish struct {
+type refreshRequest struct {
 	*opened
 	organization string // that the new session is for
 	switches     bool
 	before       family.Refresh // what the lease was acquired from
 }
 
-func (s *standing) wish() wish {
-	return wish{opened: s.session, organization: s.session.claims.OrganizationID}
+func (s *resolved) refreshRequest() refreshRequest {
+	return refreshRequest{opened: s.session, organization: s.session.claims.OrganizationID}
 }
 
-func (w wish) want() family.Want { return family.Want{Token: w.token, Switch: w.switches} }
+func (w refreshRequest) intent() family.Intent {
+	return family.Intent{Token: w.token, Switch: w.switches}
+}
 
 // refresher has refresh tokens exchanged: one call to AuthKit for each, however many ask,
 // in this process and in all replicas.
@@ -77,15 +79,15 @@ func (w wish) want() family.Want { return family.Want{Token: w.token, Switch: w.
 type refresher struct {
 	authKit  Refresher
 	records  *replica.Replica
-	next     func(w wish, response json.RawMessage) (family.Issued, error)
+	next     func(w refreshRequest, response json.RawMessage) (family.Issued, error)
 	breaker  breaker.Breaker // by session
 	slots    slots
 	switches *switches
 	now      func() time.Time
 	beside   chan struct{} // calls beside an unanswered one
 	mu       sync.Mutex
-	flights  map[flightKey]*inFlight
-	running  sync.WaitGroup // flights, and calls whose answer may still come
+	inFlight map[inFlightKey]*inFlightRefresh
+	running  sync.WaitGroup // those in flight, and calls whose answer may still come
 	stopped  atomic.Int64   // when a stop began, in nanoseconds since 1970; 0: it didn't
 	revoke   func(key family.Key, sessionID string)
 	metrics  *metrics
@@ -95,7 +97,7 @@ type refresher struct {
 func newRefresher(m *Manager) *refresher {
 	f := &refresher{
 		authKit: m.AuthKit, records: m.records, next: m.issued, metrics: m.metrics, log: m.Log, switches: m.switches, now: func() time.Time { return m.Now() },
-		beside: make(chan struct{}, maxBeside), flights: map[flightKey]*inFlight{}, revoke: m.signOuts.revokeNow,
+		beside: make(chan struct{}, maxBeside), inFlight: map[inFlightKey]*inFlightRefresh{}, revoke: m.signOuts.revokeNow,
 	}
 	f.breaker.Threshold, f.breaker.Window, f.breaker.Interval = 5, 10*time.Second, time.Second
 	f.slots.free = maxCalls
@@ -111,9 +113,9 @@ func (f *refresher) mayCall() bool {
 }
 
 // refresh waits until a session's refresh token was exchanged, by whomever; its record says
-// what it became. made: as wished, not by another's wish. ctx limits the waiting, not the
+// what it became. made: as requested, not by another's request. ctx limits the waiting, not the
 // refresh. The error is ErrEnded, ErrRejected, *StepRequired or *Outage.
-func (f *refresher) refresh(ctx context.Context, w wish) (made bool, err error) {
+func (f *refresher) refresh(ctx context.Context, w refreshRequest) (made bool, err error) {
 	fl := f.join(w)
 	if fl == nil {
 		f.metrics.refreshes.WithLabelValues(resultOverloaded).Inc()
@@ -127,40 +129,40 @@ func (f *refresher) refresh(ctx context.Context, w wish) (made bool, err error) 
 	}
 }
 
-// inFlight is what is being done for all who want the same.
-type inFlight struct {
+// inFlightRefresh is one refresh, for which all wait who want the same.
+type inFlightRefresh struct {
 	done chan struct{}
 	made bool
 	err  error
 }
 
-// flightKey says what is wanted.
-type flightKey struct {
+// inFlightKey says what is wanted.
+type inFlightKey struct {
 	token        family.Hash
 	organization string
 	switches     bool
 }
 
-// join returns what is in flight for a wish, and begins where there is nothing; nil where too
+// join returns what is in flight for a request, and begins where there is nothing; nil where too
 // many are waiting. (singleflight can't say that it has begun before a stop waits for it.)
-func (f *refresher) join(w wish) *inFlight {
-	key := flightKey{w.token, w.organization, w.switches}
+func (f *refresher) join(w refreshRequest) *inFlightRefresh {
+	key := inFlightKey{w.token, w.organization, w.switches}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if fl, ok := f.flights[key]; ok {
+	if fl, ok := f.inFlight[key]; ok {
 		return fl
 	}
-	if len(f.flights) >= maxCalls+maxWaiting {
+	if len(f.inFlight) >= maxCalls+maxWaiting {
 		return nil
 	}
-	fl := &inFlight{done: make(chan struct{})}
-	f.flights[key] = fl
+	fl := &inFlightRefresh{done: make(chan struct{})}
+	f.inFlight[key] = fl
 	f.running.Go(func() {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), refreshLimit, errRefreshSlow)
 		defer cancel()
 		fl.made, fl.err = f.run(ctx, w)
 		f.mu.Lock()
-		delete(f.flights, key)
+		delete(f.inFlight, key)
 		f.mu.Unlock()
 		close(fl.done)
 	})
@@ -171,13 +173,13 @@ func (f *refresher) join(w wish) *inFlight {
 func (f *refresher) pending() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.flights)
+	return len(f.inFlight)
 }
 
 // run has a token exchanged. It returns without error once it was, by whomever.
-func (f *refresher) run(ctx context.Context, w wish) (made bool, err error) {
+func (f *refresher) run(ctx context.Context, w refreshRequest) (made bool, err error) {
 	for ctx.Err() == nil {
-		_, r, _ := f.records.Look(ctx, w.key, true)
+		_, r, _ := f.records.Lookup(ctx, w.key, true)
 		if done, err := f.settled(w, r); done {
 			return false, err
 		}
@@ -201,7 +203,7 @@ func (f *refresher) run(ctx context.Context, w wish) (made bool, err error) {
 }
 
 // settled reports whether there is nothing left to do.
-func (f *refresher) settled(w wish, r *record) (done bool, err error) {
+func (f *refresher) settled(w refreshRequest, r *record) (done bool, err error) {
 	t := r.Find(w.token)
 	switch {
 	case r.Ended != 0 || f.records.Ended(w.key):
@@ -216,9 +218,9 @@ func (f *refresher) settled(w wish, r *record) (done bool, err error) {
 }
 
 // blocked returns why AuthKit isn't to be asked now.
-func (f *refresher) blocked(w wish, r *record) error {
+func (f *refresher) blocked(w refreshRequest, r *record) error {
 	now := f.records.Now()
-	if r.Resting(w.want(), now) {
+	if r.IsPaused(w.intent(), now) {
 		if step := r.Refresh.Step; step != nil {
 			return &StepRequired{Code: step.Code, OrganizationID: step.Organization}
 		}
@@ -232,8 +234,8 @@ func (f *refresher) blocked(w wish, r *record) error {
 
 // lease acquires the lease and exchanges the token. again: somebody else did something
 // meanwhile.
-func (f *refresher) lease(ctx context.Context, w wish) (again bool, err error) {
-	_, r, _ := f.records.Look(ctx, w.key, false) // it may have waited for the slot
+func (f *refresher) lease(ctx context.Context, w refreshRequest) (again bool, err error) {
+	_, r, _ := f.records.Lookup(ctx, w.key, false) // it may have waited for the slot
 	unknown := r.Refresh.Unknown || r.Refresh.State == family.Running
 	if wait, ok := f.breaker.Allow(string(w.key[:])); !ok && !unknown { // an unknown outcome can't wait
 		return false, &Outage{RetryAfter: wait, Err: errors.New("AuthKit is out of order; waiting before it is asked again")}
@@ -255,11 +257,11 @@ func (f *refresher) lease(ctx context.Context, w wish) (again bool, err error) {
 
 // acquire makes this replica the holder of the lease. A store that was slow for a moment is
 // tried again: without it the lease is good in this process only.
-func (f *refresher) acquire(ctx context.Context, w wish) (got bool, before family.Refresh) {
+func (f *refresher) acquire(ctx context.Context, w refreshRequest) (got bool, before family.Refresh) {
 	me := f.records.Holder()
 	_, stored := f.records.Change(ctx, w.key, func(r *record) bool {
 		before = r.Refresh
-		got = !f.records.Ended(w.key) && r.Acquire(w.want(), me, f.records.Now(), f.records.Gone)
+		got = !f.records.Ended(w.key) && r.Acquire(w.intent(), me, f.records.Now(), f.records.Gone)
 		return got
 	})
 	for range storeRetries {
@@ -269,7 +271,7 @@ func (f *refresher) acquire(ctx context.Context, w wish) (got bool, before famil
 		pause(ctx, storeRetry)
 		var r *record
 		r, stored = f.records.Change(ctx, w.key, func(*record) bool { return false }) // writes, or merges with who was first
-		got = r.Holds(me)
+		got = r.HasLease(me)
 	}
 	return got, before
 }
@@ -288,7 +290,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // audit is a log line about the refresh, with whose it is.
-func (w wish) audit(line *zerolog.Event) *zerolog.Event {
+func (w refreshRequest) audit(line *zerolog.Event) *zerolog.Event {
 	c := w.claims
 	line = line.Str("event", "refresh").Str("subject", c.Subject).Str("session", c.SessionID).Str("session_hash", identity.HashSession(c.SessionID))
 	if w.switches {

@@ -105,7 +105,7 @@ func TestExpiredVectorIsRefreshed(t *testing.T) {
 		if v.name != "authkit-nextjs-expired-jwt" {
 			continue
 		}
-		// The answer's refresh token is the old one: what comes back is judged by its own token.
+		// The answer's refresh token is the old one: what comes back is checked by its own token.
 		got := w.valid(t, v.Sealed)
 		next := w.open(t, got.Current)
 		if next.AccessToken != f.Valid || next.Impersonator != "admin@foocorp.com" || got.Identity.SessionID != "session_01VECTORS" {

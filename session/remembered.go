@@ -32,12 +32,12 @@ type Verified struct {
 
 	token     family.Hash   // of the cookie that a request brought
 	copy      *replica.Copy // of the session's record
-	record    *record       // by which it was judged
+	record    *record       // by which it was checked
 	seen      uint64        // events until then
 	began     family.Moment // when the exchange began here that brought it; zero: it came from elsewhere
-	judged    instant       // when
+	checked   instant       // when
 	issued    instant       // of the access token
-	expires   instant       // when it has to be judged again
+	expires   instant       // when it has to be checked again
 	renewAt   instant       // from when an answer that can carry a cookie refreshes
 	refreshed bool          // began says when it was refreshed, not when it was signed in
 	brought   bool          // a request has brought its cookie, and that is noted
@@ -143,32 +143,32 @@ func (m *Manager) timely(v *Verified, ahead bool) bool {
 	if ahead && (v.Current != "" && !v.carried || now >= v.renewAt) {
 		return false
 	}
-	return now < v.expires && now > v.judged-clockBack
+	return now < v.expires && now > v.checked-clockBack
 }
 
-// clockBack is how far the clock may be set back before what was judged by it is judged again.
+// clockBack is how far the clock may be set back before what was checked by it is checked again.
 const clockBack = instant(time.Minute / time.Microsecond)
 
-// unchanged reports whether nothing was heard of a remembered session since it was judged.
+// unchanged reports whether nothing new is known about a remembered session since it was checked.
 // One that went on under another sid has to be looked up, since it ends with that.
 func (m *Manager) unchanged(v *Verified) bool {
 	return v.seen == m.records.EventCount() && v.copy.Fresh(v.record) && !v.copy.Over() && v.record.Successor == nil
 }
 
-// again judges a remembered session by what its record and the events say now. It is nil
+// recheck checks a remembered session by what its record and the events say now. It is nil
 // where that needs more than the memory has.
-func (m *Manager) again(ctx context.Context, hash valueHash, v *Verified) *Verified {
+func (m *Manager) recheck(ctx context.Context, hash valueHash, v *Verified) *Verified {
 	if micros(m.Now()) >= v.expires {
 		return nil
 	}
-	c, r, _ := m.records.Look(ctx, v.copy.Key(), false)
+	c, r, _ := m.records.Lookup(ctx, v.copy.Key(), false)
 	if m.ended(ctx, c, r) != nil {
 		return nil
 	}
 	if t := c.Token(r, v.token); v.token != (family.Hash{}) && (t == nil || t.Brought == 0) {
 		return nil
 	}
-	current, until, err := m.place(r, v.token)
+	current, until, err := m.statusOf(r, v.token)
 	if err != nil || current != (v.Current != "") || current && r.Current.Sealed != v.Current {
 		return nil
 	}

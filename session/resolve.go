@@ -79,16 +79,16 @@ func (m *Manager) keyOf(subject, sessionID string, refreshToken family.Hash, acc
 
 // warnOfSID says once that a JWT template is in the way.
 func (m *Manager) warnOfSID() {
-	m.strangeSID.Do(func() {
+	m.foreignSID.Do(func() {
 		m.Log.Warn().Msg("access tokens have no sid of AuthKit's (session_…): check the JWT template in the WorkOS dashboard; " +
 			"their sessions can't be told apart, so each cookie is refreshed by itself and a sign-out ends only the cookie at hand")
 	})
 }
 
-// standing is what a cookie's session is now.
-type standing struct {
+// resolved is what a cookie's session is now.
+type resolved struct {
 	session *opened // itself, or the current session of its record, or of one that followed
-	record  *record // by which that was judged
+	record  *record // by which it was resolved
 	copy    *replica.Copy
 	until   family.Moment // the cookie is superseded then; zero: not as far as is known
 	certain bool          // the store was asked, where that was due
@@ -99,14 +99,14 @@ const maxSuccessors = 8
 
 // resolve finds what a session is now. bring says that a request brought it. The error is
 // ErrEnded, ErrRejected, ErrSuperseded or an *Outage.
-func (m *Manager) resolve(ctx context.Context, o *opened, bring bool) (*standing, error) {
-	s, err := m.stand(ctx, o, bring)
+func (m *Manager) resolve(ctx context.Context, o *opened, bring bool) (*resolved, error) {
+	s, err := m.resolveOne(ctx, o, bring)
 	for range maxSuccessors {
 		if err != nil || s.session.key == s.keyOf() {
 			return s, err
 		}
 		until := s.until
-		if s, err = m.stand(ctx, s.session, false); err == nil && s.until == 0 {
+		if s, err = m.resolveOne(ctx, s.session, false); err == nil && s.until == 0 {
 			s.until = until
 		}
 	}
@@ -114,19 +114,19 @@ func (m *Manager) resolve(ctx context.Context, o *opened, bring bool) (*standing
 }
 
 // keyOf is the key of the record that was asked.
-func (s *standing) keyOf() family.Key { return s.copy.Key() }
+func (s *resolved) keyOf() family.Key { return s.copy.Key() }
 
-// stand looks a session up in its own record.
-func (m *Manager) stand(ctx context.Context, o *opened, bring bool) (*standing, error) {
-	c, r, certain := m.records.Look(ctx, o.key, false)
+// resolveOne looks a session up in its own record.
+func (m *Manager) resolveOne(ctx context.Context, o *opened, bring bool) (*resolved, error) {
+	c, r, certain := m.records.Lookup(ctx, o.key, false)
 	if err := m.ended(ctx, c, r); err != nil {
 		return nil, err
 	}
 	if bring && o.token != (family.Hash{}) {
 		r = m.bring(ctx, o, c, r)
 	}
-	s := &standing{session: o, record: r, copy: c, certain: certain}
-	current, until, err := m.place(r, o.token)
+	s := &resolved{session: o, record: r, copy: c, certain: certain}
+	current, until, err := m.statusOf(r, o.token)
 	switch {
 	case err != nil:
 		if bring && errors.Is(err, ErrSuperseded) {
@@ -146,9 +146,9 @@ func (m *Manager) stand(ctx context.Context, o *opened, bring bool) (*standing, 
 	return s, nil
 }
 
-// place says where a token stands in a record: whether the current session counts in its
+// statusOf is a token's status in a record: whether the current session counts in its
 // place, and until when.
-func (m *Manager) place(r *record, hash family.Hash) (current bool, until family.Moment, err error) {
+func (m *Manager) statusOf(r *record, hash family.Hash) (current bool, until family.Moment, err error) {
 	t := r.Find(hash)
 	if t == nil || !t.Spent && !t.Rejected {
 		return false, 0, nil
@@ -189,7 +189,7 @@ func (m *Manager) ended(ctx context.Context, c *replica.Copy, r *record) error {
 		if r.Successor == nil {
 			return nil
 		}
-		c, r, _ = m.records.Look(ctx, *r.Successor, false)
+		c, r, _ = m.records.Lookup(ctx, *r.Successor, false)
 	}
 	return nil
 }

@@ -85,11 +85,11 @@ func (m *Manager) isOver(o *opened) bool {
 	return m.records.Ended(o.key) || m.eventsSay(&id, 0, o.claims.IssuedAt) == eventEnded
 }
 
-// StrayLines returns the Set-Cookie lines that expire session cookies in other scopes
+// OtherScopeLines returns the Set-Cookie lines that expire session cookies in other scopes
 // than the session's own, for an answer of host that sets or clears the session. There
 // are none where no session cookie of the request opens; nor where a single one does
 // beside others that don't: they are another application's, and are left alone.
-func (m *Manager) StrayLines(request http.Header, host string) []string {
+func (m *Manager) OtherScopeLines(request http.Header, host string) []string {
 	values, _ := m.Cookie.Read(request)
 	opening := 0
 	for _, value := range values {

@@ -32,7 +32,7 @@ func (m *Manager) SignIn(response json.RawMessage) (sealed string, id identity.I
 	}
 	ctx := context.Background()
 	o := m.openedOf(s, access, newSealed(sealed))
-	c, r, _ := m.records.Look(ctx, o.key, true)
+	c, r, _ := m.records.Lookup(ctx, o.key, true)
 	if err := m.ended(ctx, c, r); err != nil {
 		m.signOuts.revokeNow(o.key, o.claims.SessionID)
 		return "", identity.Identity{}, err

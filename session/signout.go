@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	revokeAfter = 30 * time.Second // a sign-out's browser is at AuthKit's logout by then
-	revokeLimit = 5 * time.Second  // for one call, and for all of them while stopping
-	revokeWait  = time.Minute      // for a slot and the call
-	forgetAfter = 2 * time.Minute  // what another replica was to tell AuthKit
-	maxUntold   = 20_000
-	maxRevokes  = 16 // calls at one time
+	revokeAfter  = 30 * time.Second // a sign-out's browser is at AuthKit's logout by then
+	revokeLimit  = 5 * time.Second  // for one call, and for all of them while stopping
+	revokeWait   = time.Minute      // for a slot and the call
+	forgetAfter  = 2 * time.Minute  // what another replica was to revoke
+	maxUnrevoked = 20_000
+	maxRevokes   = 16 // calls at one time
 )
 
 // End ends every session that the request carries, expired or not, and what each became, on
 // every replica, and returns the identity of the newest. It returns false where there is
-// none that opens. AuthKit is told half a minute later, in case the browser doesn't go on to
+// none that opens. It is revoked at AuthKit half a minute later, in case the browser doesn't go on to
 // its logout.
 func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identity, bool) {
 	var last identity.Identity
@@ -45,7 +45,7 @@ func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identi
 // end ends a session and its successors, and returns what o became.
 func (m *Manager) end(ctx context.Context, o *opened) *opened {
 	for range maxSuccessors {
-		_, r, _ := m.records.Look(ctx, o.key, true)
+		_, r, _ := m.records.Lookup(ctx, o.key, true)
 		m.endOne(ctx, o)
 		next := m.successor(r)
 		if next == nil {
@@ -54,7 +54,7 @@ func (m *Manager) end(ctx context.Context, o *opened) *opened {
 		}
 		if t := r.Find(o.token); t == nil || !t.Spent { // it goes on beside its successor
 			m.endOne(ctx, next)
-			_, r, _ = m.records.Look(ctx, next.key, false)
+			_, r, _ = m.records.Lookup(ctx, next.key, false)
 			m.endSuccessors(ctx, r)
 			break
 		}
@@ -84,7 +84,7 @@ func (m *Manager) endSuccessors(ctx context.Context, r *record) {
 		}
 		key := *r.Successor
 		m.records.End(ctx, key, "")
-		_, r, _ = m.records.Look(ctx, key, false)
+		_, r, _ = m.records.Lookup(ctx, key, false)
 	}
 }
 
@@ -107,15 +107,15 @@ func (m *Manager) endOne(ctx context.Context, o *opened) {
 func (m *Manager) holder() []byte { h := m.records.Holder(); return h[:] }
 
 // signOuts are the sessions that were signed out here or at another replica, and of which
-// AuthKit may not know: the holder tells it half a minute later, or whoever hears the holder die.
+// AuthKit may not know: the holder revokes them half a minute later, or who notices its death.
 type signOuts struct {
-	manager *Manager
-	slots   chan struct{}
-	mu      sync.Mutex
-	untold  map[family.Key]untold
-	calls   context.Context    // of those to AuthKit
-	giveUp  context.CancelFunc // once a stop has waited long enough
-	running sync.WaitGroup
+	manager   *Manager
+	slots     chan struct{}
+	mu        sync.Mutex
+	unrevoked map[family.Key]unrevoked
+	calls     context.Context    // of those to AuthKit
+	giveUp    context.CancelFunc // once a stop has waited long enough
+	running   sync.WaitGroup
 }
 
 func newSignOuts(m *Manager) *signOuts {
@@ -124,7 +124,7 @@ func newSignOuts(m *Manager) *signOuts {
 	return s
 }
 
-type untold struct {
+type unrevoked struct {
 	sessionID string
 	holder    family.Holder
 	at        time.Time
@@ -136,39 +136,39 @@ func (s *signOuts) add(end replica.End) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.untold == nil {
-		s.untold = map[family.Key]untold{}
+	if s.unrevoked == nil {
+		s.unrevoked = map[family.Key]unrevoked{}
 	}
-	if len(s.untold) < maxUntold {
-		s.untold[end.Key] = untold{end.SessionID, family.Holder(end.Holder), time.Now()}
+	if len(s.unrevoked) < maxUnrevoked {
+		s.unrevoked[end.Key] = unrevoked{end.SessionID, family.Holder(end.Holder), time.Now()}
 	}
 }
 
-// heard notes another replica's sign-out.
-func (s *signOuts) heard(end replica.End) { s.add(end) }
+// ended notes another replica's sign-out.
+func (s *signOuts) ended(end replica.End) { s.add(end) }
 
-// take returns those that this replica tells AuthKit now, by key.
-func (s *signOuts) take(due func(untold) bool) map[family.Key]string {
+// take returns those that this replica revokes now, by key.
+func (s *signOuts) take(due func(unrevoked) bool) map[family.Key]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	taken := map[family.Key]string{}
-	for key, u := range s.untold {
+	for key, u := range s.unrevoked {
 		if due(u) {
 			taken[key] = u.sessionID
-			delete(s.untold, key)
+			delete(s.unrevoked, key)
 		}
 	}
 	return taken
 }
 
-// holderGone takes over what a dead replica was to tell AuthKit.
+// holderGone takes over what a dead replica was to revoke.
 func (s *signOuts) holderGone(holder family.Holder) {
-	for key, sessionID := range s.take(func(u untold) bool { return u.holder == holder }) {
+	for key, sessionID := range s.take(func(u unrevoked) bool { return u.holder == holder }) {
 		s.revokeNow(key, sessionID)
 	}
 }
 
-// run tells AuthKit of sign-outs as they become due, until ctx ends.
+// run revokes them at AuthKit as they become due, until ctx ends.
 func (s *signOuts) run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -179,11 +179,11 @@ func (s *signOuts) run(ctx context.Context) {
 		case <-tick.C:
 		}
 		me := s.manager.records.Holder()
-		due := func(u untold) bool { return u.holder == me && time.Since(u.at) >= revokeAfter }
+		due := func(u unrevoked) bool { return u.holder == me && time.Since(u.at) >= revokeAfter }
 		for key, sessionID := range s.take(due) {
 			s.revokeNow(key, sessionID)
 		}
-		s.take(func(u untold) bool { return u.holder != me && time.Since(u.at) >= forgetAfter })
+		s.take(func(u unrevoked) bool { return u.holder != me && time.Since(u.at) >= forgetAfter })
 	}
 }
 
@@ -222,13 +222,13 @@ func (s *signOuts) revoke(ctx context.Context, key family.Key, sessionID string)
 			Msg("a session that was signed out can't be revoked at AuthKit; it ends there by itself")
 		return
 	}
-	m.records.Change(ctx, key, func(r *record) bool { return r.Told() })
+	m.records.Change(ctx, key, func(r *record) bool { return r.Revoked() })
 }
 
-// finish tells AuthKit at once of what isn't told yet, and waits.
+// finish revokes at once what is left, and waits.
 func (s *signOuts) finish() {
 	me := s.manager.records.Holder()
-	for key, sessionID := range s.take(func(u untold) bool { return u.holder == me }) {
+	for key, sessionID := range s.take(func(u unrevoked) bool { return u.holder == me }) {
 		s.revokeNow(key, sessionID)
 	}
 	limit := time.AfterFunc(revokeLimit, func() {

@@ -24,21 +24,21 @@ func (s *slots) acquire(ctx context.Context, urgent bool) bool {
 		s.mu.Unlock()
 		return true
 	}
-	turn := make(chan struct{}, 1)
+	ready := make(chan struct{}, 1)
 	queue := &s.waiting
 	if urgent {
 		queue = &s.urgent
 	}
-	*queue = append(*queue, turn)
+	*queue = append(*queue, ready)
 	s.mu.Unlock()
 	select {
-	case <-turn:
+	case <-ready:
 		return true
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
 	for i, other := range *queue {
-		if other == turn {
+		if other == ready {
 			*queue = append((*queue)[:i], (*queue)[i+1:]...)
 			s.mu.Unlock()
 			return false

@@ -66,7 +66,7 @@ func (m *Manager) Switch(ctx context.Context, request http.Header, organizationI
 	defer cancel()
 	made, asked := false, family.Hash{} // by AuthKit for this switch, with that token
 	for range maxRounds {
-		m.records.Look(ctx, o.key, true)
+		m.records.Lookup(ctx, o.key, true)
 		s, err := m.resolve(ctx, o, true)
 		if err != nil {
 			return "", identity.Identity{}, err
@@ -81,7 +81,7 @@ func (m *Manager) Switch(ctx context.Context, request http.Header, organizationI
 			return "", identity.Identity{}, &Outage{Refused: true, Err: errors.New("AuthKit answered a switch with a session of another organization")}
 		}
 		asked = s.session.token
-		made, err = m.refresher.refresh(ctx, wish{opened: s.session, organization: organizationID, switches: true})
+		made, err = m.refresher.refresh(ctx, refreshRequest{opened: s.session, organization: organizationID, switches: true})
 		if err != nil {
 			return "", identity.Identity{}, err
 		}
@@ -91,14 +91,14 @@ func (m *Manager) Switch(ctx context.Context, request http.Header, organizationI
 
 // surelyHere reports whether a session is what the store says now, with no exchange under way
 // and no outcome unknown: only then a switch to where it is need not be made.
-func (m *Manager) surelyHere(ctx context.Context, s *standing) bool {
-	_, r, certain := m.records.Look(ctx, s.session.key, true)
+func (m *Manager) surelyHere(ctx context.Context, s *resolved) bool {
+	_, r, certain := m.records.Lookup(ctx, s.session.key, true)
 	t := r.Find(s.session.token)
 	return certain && r.Settled() && (t == nil || !t.Spent) && r.Ended == 0
 }
 
 // cameFrom reports whether the session is what a token was exchanged for.
-func (s *standing) cameFrom(hash family.Hash) bool {
+func (s *resolved) cameFrom(hash family.Hash) bool {
 	t := s.record.Find(s.session.token)
 	return t != nil && t.From == hash
 }

@@ -304,7 +304,7 @@ func TestRefusalReachesWhoLookedBefore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := b.refresher.refresh(t.Context(), wish{opened: o}); !errors.Is(err, tt.want) {
+				if _, err := b.refresher.refresh(t.Context(), refreshRequest{opened: o}); !errors.Is(err, tt.want) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 				b.wantCalls(t, 1)

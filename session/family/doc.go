@@ -38,10 +38,10 @@
 //	current                   Replace                        current spent, the later one current
 //	running                   Reject                         idle; token rejected
 //	any                       End                            ended
-//	ended                     Told                           ended, AuthKit knows
+//	ended                     Revoked                        ended, AuthKit knows
 //	ended                     Exchange, Acquire, Renew       -
 //	two copies                Merge                          tokens united, ended wins, one current
 //
 // The package is pure: no input or output, no goroutine, no clock. Storing records and
-// telling others is for package replica, calling AuthKit for package session.
+// announcing them is for package replica, calling AuthKit for package session.
 package family

@@ -8,7 +8,7 @@ import (
 // The bytes of a record. Numbers are varints, texts have their length before them.
 //
 //	format      1 byte, 1
-//	flags       1 byte: current, untold, successor, step, holder
+//	flags       1 byte: current, revocation pending, successor, step, holder
 //	version     count; tag (16 bytes)
 //	ended       moment
 //	refresh     state and unknown (1 byte); until; since; [holder, 16 bytes]; [step: code, organization]
@@ -20,7 +20,7 @@ const encoding = 1
 
 const (
 	hasCurrent = 1 << iota
-	isUntold
+	isRevokePending
 	hasSuccessor
 	hasStep
 	hasHolder
@@ -37,7 +37,7 @@ var ErrMalformed = errors.New("family: malformed record")
 
 // Append appends the record's bytes to b.
 func (r *Record) Append(b []byte) []byte {
-	flags := bit(r.Current != nil, hasCurrent) | bit(r.Untold, isUntold) | bit(r.Successor != nil, hasSuccessor) |
+	flags := bit(r.Current != nil, hasCurrent) | bit(r.RevokePending, isRevokePending) | bit(r.Successor != nil, hasSuccessor) |
 		bit(r.Refresh.Step != nil, hasStep) | bit(r.Refresh.Holder != Holder{}, hasHolder)
 	b = append(b, encoding, flags)
 	b = binary.AppendUvarint(b, r.Count)
@@ -122,7 +122,7 @@ func Parse(b []byte) (*Record, error) {
 	flags, r := d.byte(), &Record{}
 	r.Count = d.uvarint()
 	copy(r.Tag[:], d.bytes(len(r.Tag)))
-	r.Ended, r.Untold = d.moment(), flags&isUntold != 0
+	r.Ended, r.RevokePending = d.moment(), flags&isRevokePending != 0
 	state := d.byte()
 	r.Refresh = Refresh{State: State(state >> 1), Unknown: state&1 != 0, Until: d.moment(), Since: d.moment()}
 	if flags&hasHolder != 0 {

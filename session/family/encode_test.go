@@ -11,7 +11,7 @@ import (
 func samples() map[string]*Record {
 	full := chain(8)
 	full.Count, full.Tag, full.Successor = 77, Tag{1, 2, 3}, successor
-	full.Acquire(Want{Token: tok(8)}, me, t0+9*s, alive)
+	full.Acquire(Intent{Token: tok(8)}, me, t0+9*s, alive)
 	stepping := paused()
 	stepping.Refresh.Step = acme
 	stray := seen()
@@ -56,7 +56,7 @@ func TestEncodedSize(t *testing.T) {
 			last = r.Current.Token
 		}
 		r.Bring(last, now)
-		r.Acquire(Want{Token: last}, me, now, alive)
+		r.Acquire(Intent{Token: last}, me, now, alive)
 		r.Exchange(last, Issued{Token: hash, Sealed: sealed, Began: now}, me, now)
 		r.Trim(now)
 		worst = max(worst, len(r.Append(nil)))

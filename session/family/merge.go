@@ -47,9 +47,9 @@ func Merge(a, b *Record, now Moment) *Record {
 	switch { // ended wins, and so does that AuthKit knows
 	case lose.Ended == 0:
 	case win.Ended == 0:
-		m.Ended, m.Untold = lose.Ended, lose.Untold
+		m.Ended, m.RevokePending = lose.Ended, lose.RevokePending
 	default:
-		m.Ended, m.Untold = min(win.Ended, lose.Ended), win.Untold && lose.Untold
+		m.Ended, m.RevokePending = min(win.Ended, lose.Ended), win.RevokePending && lose.RevokePending
 	}
 	if m.Successor == nil {
 		m.Successor = lose.Successor
@@ -142,7 +142,7 @@ func first(a, b Moment) Moment {
 
 // Same reports whether two copies say the same, whatever their versions.
 func (r *Record) Same(o *Record) bool {
-	if r.Ended != o.Ended || r.Untold != o.Untold || !same(r.Successor, o.Successor) || !same(r.Current, o.Current) ||
+	if r.Ended != o.Ended || r.RevokePending != o.RevokePending || !same(r.Successor, o.Successor) || !same(r.Current, o.Current) ||
 		!r.Refresh.same(o.Refresh) || len(r.Tokens) != len(o.Tokens) {
 		return false
 	}

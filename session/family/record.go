@@ -85,12 +85,12 @@ type Version struct {
 // never changed: clone it, change the clone, and put that in its place.
 type Record struct {
 	Version
-	Current   *Current // nil until there was an exchange
-	Tokens    []Token
-	Refresh   Refresh
-	Ended     Moment // when it was signed out or revoked
-	Untold    bool   // ended here, and AuthKit may not know: tell it
-	Successor *Key   // of the record that an exchange with another sid led to
+	Current       *Current // nil until there was an exchange
+	Tokens        []Token
+	Refresh       Refresh
+	Ended         Moment // when it was signed out or revoked
+	RevokePending bool   // ended here, and AuthKit may not know: the session is to be revoked there
+	Successor     *Key   // of the record that an exchange with another sid led to
 }
 
 // Current is what the last exchange brought.
@@ -195,19 +195,19 @@ func (r *Record) SignedIn(hash Hash, began, now Moment) {
 	}
 }
 
-// End ends the session for good. untold says that AuthKit may not know of it. It reports
+// End ends the session for good. revokePending says that AuthKit may not know of it. It reports
 // whether that is news.
-func (r *Record) End(untold bool, now Moment) bool {
+func (r *Record) End(revokePending bool, now Moment) bool {
 	if r.Ended != 0 {
 		return false
 	}
-	r.Ended, r.Untold = now, untold
+	r.Ended, r.RevokePending = now, revokePending
 	return true
 }
 
-// Told notes that AuthKit knows of the end. It reports whether that is news.
-func (r *Record) Told() bool {
-	news := r.Untold
-	r.Untold = false
+// Revoked notes that AuthKit knows of the end. It reports whether that is news.
+func (r *Record) Revoked() bool {
+	news := r.RevokePending
+	r.RevokePending = false
 	return news
 }

@@ -33,8 +33,8 @@ type Step struct {
 	Organization string
 }
 
-// Want is a wish to exchange a token.
-type Want struct {
+// Intent is to exchange a token.
+type Intent struct {
 	Token  Hash
 	Switch bool // to another organization: what AuthKit said of a refresh doesn't hinder it
 }
@@ -45,8 +45,8 @@ func (r *Record) Busy(now Moment, gone func(Holder) bool) bool {
 	return r.Refresh.State == Running && now < r.Refresh.Until && !gone(r.Refresh.Holder)
 }
 
-// Resting reports whether AuthKit isn't to be asked yet for what is wanted.
-func (r *Record) Resting(w Want, now Moment) bool {
+// IsPaused reports whether AuthKit isn't to be asked yet for what is wanted.
+func (r *Record) IsPaused(w Intent, now Moment) bool {
 	left := r.Refresh.Until.Sub(now)
 	return r.Refresh.State == Paused && left > 0 && left <= longestRest && !r.Refresh.Unknown && !w.Switch
 }
@@ -55,9 +55,9 @@ func (r *Record) Resting(w Want, now Moment) bool {
 func (r *Record) Settled() bool { return r.Refresh.State == Idle && !r.Refresh.Unknown }
 
 // Acquire makes by the holder of the lease. It reports whether by got it.
-func (r *Record) Acquire(w Want, by Holder, now Moment, gone func(Holder) bool) bool {
+func (r *Record) Acquire(w Intent, by Holder, now Moment, gone func(Holder) bool) bool {
 	t := r.Find(w.Token)
-	if r.Ended != 0 || t != nil && (t.Spent || t.Rejected) || r.Busy(now, gone) || r.Resting(w, now) {
+	if r.Ended != 0 || t != nil && (t.Spent || t.Rejected) || r.Busy(now, gone) || r.IsPaused(w, now) {
 		return false
 	}
 	last := r.Refresh
@@ -90,7 +90,7 @@ func (r *Record) Renew(token Hash, by Holder, now Moment) bool {
 // Pause ends by's exchange: AuthKit is not to be asked again before until. unknown says
 // that the token may be spent. It reports whether the lease was by's.
 func (r *Record) Pause(by Holder, until Moment, unknown bool, step *Step) bool {
-	if !r.Holds(by) {
+	if !r.HasLease(by) {
 		return false
 	}
 	r.Refresh.State, r.Refresh.Until, r.Refresh.Step = Paused, until, step
@@ -101,7 +101,7 @@ func (r *Record) Pause(by Holder, until Moment, unknown bool, step *Step) bool {
 
 // Release ends by's exchange without anything to note. It reports whether the lease was by's.
 func (r *Record) Release(by Holder) bool {
-	if !r.Holds(by) {
+	if !r.HasLease(by) {
 		return false
 	}
 	r.Refresh = Refresh{}
@@ -112,7 +112,7 @@ func (r *Record) Release(by Holder) bool {
 // is as it was. before is what Acquire found. A pause goes on, and what is unknown stays so.
 // It reports whether the lease was by's.
 func (r *Record) Restore(by Holder, before Refresh) bool {
-	if !r.Holds(by) {
+	if !r.HasLease(by) {
 		return false
 	}
 	if before.State == Running || before.State == Idle {
@@ -125,8 +125,10 @@ func (r *Record) Restore(by Holder, before Refresh) bool {
 	return true
 }
 
-// Holds reports whether by has the lease.
-func (r *Record) Holds(by Holder) bool { return r.Refresh.State == Running && r.Refresh.Holder == by }
+// HasLease reports whether by has the lease.
+func (r *Record) HasLease(by Holder) bool {
+	return r.Refresh.State == Running && r.Refresh.Holder == by
+}
 
 // Issued is the session that an exchange brought.
 type Issued struct {
@@ -153,7 +155,7 @@ func (r *Record) Exchange(spent Hash, got Issued, by Holder, now Moment) Outcome
 	}
 	r.know(spent, now)
 	began := got.Began
-	if since := r.Refresh.Since; since != 0 && r.Holds(by) {
+	if since := r.Refresh.Since; since != 0 && r.HasLease(by) {
 		began = min(since, began)
 	}
 	t := r.Find(spent)

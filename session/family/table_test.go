@@ -69,7 +69,7 @@ func show(r *Record) string {
 	if r.Ended != 0 {
 		b.WriteString(";" + at("ended", r.Ended))
 	}
-	if r.Untold {
+	if r.RevokePending {
 		b.WriteString(" untold")
 	}
 	if r.Successor != nil {
@@ -87,12 +87,12 @@ func seen() *Record { // t1 was brought
 }
 func running() *Record {
 	r := seen()
-	r.Acquire(Want{Token: tok(1)}, me, t0, alive)
+	r.Acquire(Intent{Token: tok(1)}, me, t0, alive)
 	return r
 }
 func others() *Record {
 	r := seen()
-	r.Acquire(Want{Token: tok(1)}, other, t0, alive)
+	r.Acquire(Intent{Token: tok(1)}, other, t0, alive)
 	return r
 }
 func paused() *Record {
@@ -122,7 +122,7 @@ func TestTransitions(t *testing.T) {
 	applied := func(o Outcome) string { return [...]string{"applied", "late", "void"}[o] }
 	yes := func(ok bool) string { return map[bool]string{true: "yes", false: "no"}[ok] }
 	acquire := func(by Holder, at Moment, switching bool, gone func(Holder) bool) func(*Record) string {
-		return func(r *Record) string { return yes(r.Acquire(Want{tok(1), switching}, by, at, gone)) }
+		return func(r *Record) string { return yes(r.Acquire(Intent{tok(1), switching}, by, at, gone)) }
 	}
 	tests := []struct {
 		name   string
@@ -170,13 +170,13 @@ func TestTransitions(t *testing.T) {
 			`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; current t2 "session 2" 1/0`},
 		{"rejected token", func() *Record { r := running(); r.Reject(tok(1), me, t0); return r }, acquire(me, t0+4*s, false, alive), "no",
 			"idle; t1 rejected brought 0 used 0"},
-		{"ended", ended, func(r *Record) string { return yes(r.Acquire(Want{Token: tok(2)}, me, t0+4*s, alive)) }, "no",
+		{"ended", ended, func(r *Record) string { return yes(r.Acquire(Intent{Token: tok(2)}, me, t0+4*s, alive)) }, "no",
 			`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; current t2 "session 2" 1/0; ended 2 untold`},
 
 		{"success", running, func(r *Record) string { return applied(r.Exchange(tok(1), issued(2), me, t0+1*s)) }, "applied",
 			`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; current t2 "session 2" 1/0`},
 		{"success of a switch", exchanged, func(r *Record) string {
-			r.Acquire(Want{tok(2), true}, me, t0+2*s, alive)
+			r.Acquire(Intent{tok(2), true}, me, t0+2*s, alive)
 			return applied(r.Exchange(tok(2), Issued{Token: tok(3), Sealed: "acme", Switch: true, Began: t0 + 2*s}, me, t0+3*s))
 		}, "applied",
 			`idle; t1 spent brought 0 used 1; t2<t1 spent began 0 used 3; t3<t2 began 2 used 3; current t3 "acme" 2/1`},
@@ -189,7 +189,7 @@ func TestTransitions(t *testing.T) {
 		}, "applied",
 			`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; current t2 "session 2" 1/0; successor 9`},
 		{"success after an unknown outcome began with the first call", unknown, func(r *Record) string {
-			r.Acquire(Want{Token: tok(1)}, me, t0+8*s, alive)
+			r.Acquire(Intent{Token: tok(1)}, me, t0+8*s, alive)
 			i := issued(2)
 			i.Began = t0 + 8*s
 			return applied(r.Exchange(tok(1), i, me, t0+9*s))
@@ -240,7 +240,7 @@ func TestTransitions(t *testing.T) {
 			"idle; t1 brought 0 used 0; ended 2 untold"},
 		{"sign-out again", ended, func(r *Record) string { return yes(r.End(false, t0+9*s)) }, "no",
 			`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; current t2 "session 2" 1/0; ended 2 untold`},
-		{"AuthKit told", ended, func(r *Record) string { return yes(r.Told()) }, "yes",
+		{"AuthKit told", ended, func(r *Record) string { return yes(r.Revoked()) }, "yes",
 			`idle; t1 spent brought 0 used 1; t2<t1 began 0 used 1; current t2 "session 2" 1/0; ended 2`},
 	}
 	for _, tt := range tests {
@@ -261,7 +261,7 @@ func chain(n byte) *Record {
 	r := seen()
 	for i := byte(1); i < n; i++ {
 		now := t0 + Moment(i)*s
-		r.Acquire(Want{Token: tok(i)}, me, now, alive)
+		r.Acquire(Intent{Token: tok(i)}, me, now, alive)
 		got := issued(i + 1)
 		got.Began = now
 		r.Exchange(tok(i), got, me, now)
@@ -311,7 +311,7 @@ func TestMerge(t *testing.T) {
 	}
 	// One replica made t1 to t2, another t2 to t3.
 	one, two := chain(2), chain(2)
-	two.Acquire(Want{Token: tok(2)}, other, t0+2*s, alive)
+	two.Acquire(Intent{Token: tok(2)}, other, t0+2*s, alive)
 	two.Exchange(tok(2), Issued{Token: tok(3), Sealed: "session 3", Began: t0 + 2*s}, other, t0+2*s)
 	one.Current = &Current{Sealed: "session 2", Token: tok(2), Exchanges: 9}
 	both("the one whose token neither knows as spent", one, two,

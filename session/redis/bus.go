@@ -11,8 +11,8 @@ import (
 
 const reconnect = 50 * time.Millisecond // and up to twice that, between two subscriptions
 
-// errSilent is why a subscription ends that has heard nothing.
-var errSilent = errors.New("nothing was heard: the connection counts as half-open")
+// errSilent is why a subscription ends on which nothing came.
+var errSilent = errors.New("nothing came: the connection counts as half-open")
 
 // Publish sends a message to all who listen now.
 func (s *Store) Publish(ctx context.Context, message []byte) error {
@@ -23,7 +23,7 @@ func (s *Store) Publish(ctx context.Context, message []byte) error {
 
 // Listen calls receive for each message until ctx ends, and connected after each new
 // subscription, before its first message; both from this goroutine, so never two at a
-// time. A connection on which nothing was heard for silence is replaced by another, so
+// time. A connection on which nothing came for silence is replaced by another, so
 // somebody must publish more often than that. It doesn't wait for the circuit breaker,
 // and says nothing to it.
 func (s *Store) Listen(ctx context.Context, silence time.Duration, connected func(), receive func(message []byte)) {
@@ -44,19 +44,19 @@ func (s *Store) subscribe(ctx context.Context, silence time.Duration, connected 
 	defer context.AfterFunc(ctx, func() { _ = subscription.Close() })() // ends a wait for what comes next
 	within := max(silence, dialLimit)
 	for {
-		heard, err := subscription.ReceiveTimeout(ctx, within)
+		got, err := subscription.ReceiveTimeout(ctx, within)
 		if timedOut(err) {
 			return errSilent
 		}
 		if err != nil {
 			return err
 		}
-		switch heard := heard.(type) {
+		switch got := got.(type) {
 		case *redis.Subscription:
 			within = silence
 			connected()
 		case *redis.Message:
-			receive([]byte(heard.Payload))
+			receive([]byte(got.Payload))
 		}
 	}
 }

@@ -15,23 +15,23 @@ const (
 	maxReads = 64          // of copies that an announcement made doubtful, at one time
 )
 
-// asks are the questions that are open.
+// asks are those of this replica that are pending.
 type asks struct {
-	mu   sync.Mutex
-	open map[[16]byte]*question
+	mu      sync.Mutex
+	pending map[[16]byte]*pendingAsk
 	// reading bounds the reads that announcements cause.
 	reading chan struct{}
 }
 
-// question waits for the answer of each replica.
-type question struct {
+// pendingAsk waits for the answer of each replica.
+type pendingAsk struct {
 	key     family.Key
 	waiting map[family.Holder]bool
 	done    chan struct{} // closed once all have answered, or one knows
 }
 
 func (a *asks) init() {
-	a.open = map[[16]byte]*question{}
+	a.pending = map[[16]byte]*pendingAsk{}
 	a.reading = make(chan struct{}, maxReads)
 }
 
@@ -43,39 +43,39 @@ func (r *Replica) Ask(ctx context.Context, key family.Key, token family.Hash) bo
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
 	defer cancel()
-	if !r.Hears() || r.heardFor() < askLimit { // it may not have heard yet who is there
+	if !r.Connected() || r.connectedFor() < askLimit { // it may not know all others yet
 		return false
 	}
-	q := &question{key: key, waiting: map[family.Holder]bool{}, done: make(chan struct{})}
+	q := &pendingAsk{key: key, waiting: map[family.Holder]bool{}, done: make(chan struct{})}
 	for _, holder := range r.others() {
 		q.waiting[holder] = true
 	}
 	if len(q.waiting) == 0 {
-		return r.Hears()
+		return r.Connected()
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:])
 	r.asks.mu.Lock()
-	r.asks.open[id] = q
+	r.asks.pending[id] = q
 	r.asks.mu.Unlock()
 	defer func() {
 		r.asks.mu.Lock()
 		defer r.asks.mu.Unlock()
-		delete(r.asks.open, id)
+		delete(r.asks.pending, id)
 	}()
 	if r.publish(ctx, message{Kind: kindAsk, Key: key[:], Token: token[:], Ask: id[:]}) != nil {
 		return false
 	}
 	select {
 	case <-q.done:
-		return r.Hears()
+		return r.Connected()
 	case <-ctx.Done():
 		return false
 	}
 }
 
-// heardAsk answers another replica's question.
-func (r *Replica) heardAsk(m message) {
+// handleAsk answers another replica.
+func (r *Replica) handleAsk(m message) {
 	if len(m.Key) != len(family.Key{}) || len(m.Token) != len(family.Hash{}) {
 		return
 	}
@@ -90,18 +90,18 @@ func (r *Replica) heardAsk(m message) {
 	r.background.Go(func() { _ = r.publish(context.Background(), answer) }) // without it the asker doesn't reject
 }
 
-// heardAnswer merges an answer to a question of this replica's.
-func (r *Replica) heardAnswer(from family.Holder, m message) {
+// handleAnswer merges an answer to an ask of this replica's.
+func (r *Replica) handleAnswer(from family.Holder, m message) {
 	if len(m.Ask) != 16 {
 		return
 	}
 	r.asks.mu.Lock()
-	q := r.asks.open[[16]byte(m.Ask)]
+	q := r.asks.pending[[16]byte(m.Ask)]
 	r.asks.mu.Unlock()
 	if q == nil || !slices.Equal(q.key[:], m.Key) {
 		return
 	}
-	if m.Record != nil && !r.heardRecord(q.key, m.Record) {
+	if m.Record != nil && !r.handleRecord(q.key, m.Record) {
 		return
 	}
 	r.asks.mu.Lock()

@@ -47,7 +47,7 @@ func (c *Copy) Fresh(record *family.Record) bool {
 		return true
 	}
 	now := time.Since(r.started)
-	if c.gap.Load() != r.gaps.Load() || !r.hearsAt(now) && now-time.Duration(c.readAt.Load()) > deafLimit {
+	if c.gap.Load() != r.gaps.Load() || !r.connectedAt(now) && now-time.Duration(c.readAt.Load()) > disconnectedMaxAge {
 		return false
 	}
 	c.touch()
@@ -299,7 +299,7 @@ func (s *copies) remove(c *Copy) {
 	s.take(c)
 	s.bytes -= copyBytes + int(s.size[c.key])
 	delete(s.size, c.key)
-	c.stale.Store(true) // for good: whoever holds it looks again
+	c.stale.Store(true) // for good: whoever has it looks it up again
 }
 
 // sweep forgets copies that weren't used for so long.
@@ -339,39 +339,4 @@ func (s *copies) count() (all, unwritten, bytes int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.clean) + len(s.dirty), len(s.dirty) - s.local, s.bytes
-}
-
-// keyLocks keep two changes of one record from being made at the same time.
-type keyLocks struct {
-	mu   sync.Mutex
-	held map[family.Key]*keyLock
-}
-
-type keyLock struct {
-	free  chan struct{} // holds one value while nobody has the lock
-	users int
-}
-
-func (l *keyLocks) lock(key family.Key) (unlock func()) {
-	l.mu.Lock()
-	if l.held == nil {
-		l.held = map[family.Key]*keyLock{}
-	}
-	k := l.held[key]
-	if k == nil {
-		k = &keyLock{free: make(chan struct{}, 1)}
-		k.free <- struct{}{}
-		l.held[key] = k
-	}
-	k.users++
-	l.mu.Unlock()
-	<-k.free
-	return func() {
-		k.free <- struct{}{}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if k.users--; k.users == 0 {
-			delete(l.held, key)
-		}
-	}
 }

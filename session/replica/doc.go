@@ -1,14 +1,14 @@
 // Package replica keeps the copies of session records that one replica of the service
-// uses, and tells the other replicas what it changed.
+// uses, and announces its changes to the other replicas.
 //
-//	Look    copy fresh? --------------------------------------------> record
+//	Lookup  copy fresh? --------------------------------------------> record
 //	            else -> Store.Load -> merged with the copy ---------> record
 //	Change  copy -> f -> Store.Swap, if the tag is as it was read --> record, stored
 //	                       another tag: merged, f again
 //	                       full, or can't be asked: kept here, announced whole, written later
 //
 // A copy is stale once another tag of its record was announced, or messages may have
-// been lost: each replica hears its own pings, and each ping lists the messages sent before
+// been lost: each replica gets its own pings back, and each ping lists the messages sent before
 // it. Nothing is pushed after an outage and nothing repaired: whoever reads a record merges
 // it with the copy at hand, and writes it if that says more.
 //
@@ -22,6 +22,6 @@
 //	known     ended sessions and events, the answer to hello
 //	goodbye   this replica stops
 //
-// What it doesn't do: it decides nothing about sessions, and calls nobody but the Store and
+// It decides nothing about sessions, and calls nobody but the Store and
 // the Bus. Without both it is alone, and every copy is the record itself.
 package replica

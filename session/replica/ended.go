@@ -12,7 +12,7 @@ import (
 
 const (
 	maxEnded  = 500_000
-	helloEnds = 10_000 // the newest, that are told to a replica that asks
+	helloEnds = 10_000 // the newest, sent to a replica that asks
 	perKnown  = 250    // in one message
 )
 
@@ -135,8 +135,8 @@ func (r *Replica) endHere(end End) bool {
 	return news
 }
 
-// heardEnds takes ends that others know of. fresh: they are of now.
-func (r *Replica) heardEnds(ends []End, fresh bool) {
+// handleEnds takes ends that others know of. fresh: they are of now.
+func (r *Replica) handleEnds(ends []End, fresh bool) {
 	for _, end := range ends {
 		if len(end.KeyText) != sha256.Size {
 			continue
@@ -149,15 +149,15 @@ func (r *Replica) heardEnds(ends []End, fresh bool) {
 	}
 }
 
-// sayHello asks the others for the ended sessions and the events that this replica missed.
-func (r *Replica) sayHello() {
+// sendHello asks the others for the ended sessions and the events that this replica missed.
+func (r *Replica) sendHello() {
 	ctx := context.Background()
 	_ = r.publish(ctx, message{Kind: kindHello, EndsDigest: r.ended.digest(), EventsDigest: r.events.digest()}) // asked again after the next gap
 	r.loadEvents(ctx)
 }
 
-// heardHello tells another replica what it doesn't know.
-func (r *Replica) heardHello(m message) {
+// handleHello sends another replica what it has missed.
+func (r *Replica) handleHello(m message) {
 	tellEnds, tellEvents := !slices.Equal(m.EndsDigest, r.ended.digest()), !slices.Equal(m.EventsDigest, r.events.digest())
 	if !tellEnds && !tellEvents {
 		return
@@ -184,5 +184,5 @@ func (r *Replica) heardHello(m message) {
 	})
 }
 
-// ErrUntold: an event or an end could be neither announced nor stored, and holds here only.
-var ErrUntold = errors.New("replica: the other replicas can't be told")
+// ErrUnsynced: an event or an end could be neither announced nor stored, and holds here only.
+var ErrUnsynced = errors.New("replica: neither announced nor stored, so the other replicas do not know")

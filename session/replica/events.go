@@ -211,9 +211,9 @@ func (e *Events) len() int {
 	return len(e.byWhom)
 }
 
-// Tell notes an event here, announces it and stores it. The error is ErrUntold where neither
+// Announce notes an event here, announces it and stores it. The error is ErrUnsynced where neither
 // worked.
-func (r *Replica) Tell(ctx context.Context, event Event) error {
+func (r *Replica) Announce(ctx context.Context, event Event) error {
 	now := r.Now()
 	r.events.add(now, event)
 	if r.alone() {
@@ -225,7 +225,7 @@ func (r *Replica) Tell(ctx context.Context, event Event) error {
 		announcement = message{}
 	}
 	if stored := r.storeEvent(ctx, event, announcement); !announced && !stored {
-		return ErrUntold
+		return ErrUnsynced
 	}
 	return nil
 }

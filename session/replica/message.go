@@ -21,10 +21,10 @@ const (
 	kindGoodbye = "goodbye"
 )
 
-// busPlace stands in messages where values have their key.
-const busPlace = "bus"
+// busContext is the seal's context of messages; that of values is their key.
+const busContext = "bus"
 
-// message is what replicas tell each other. Which fields are set depends on the kind.
+// message is what replicas send to each other. Which fields are set depends on the kind.
 type message struct {
 	Kind   string `json:"k"`
 	From   []byte `json:"f"`
@@ -38,7 +38,7 @@ type message struct {
 	Count  uint64  `json:"c,omitempty"` // changed
 	Record []byte  `json:"w,omitempty"` // changed, answer: the record itself
 	Token  []byte  `json:"h,omitempty"` // ask
-	Ask    []byte  `json:"a,omitempty"` // ask, answer: which question
+	Ask    []byte  `json:"a,omitempty"` // ask, answer: which ask
 	Ends   []End   `json:"e,omitempty"` // ended, known
 	Events []Event `json:"v,omitempty"` // event, known
 
@@ -51,8 +51,8 @@ type End struct {
 	Key       family.Key    `json:"-"`
 	KeyText   []byte        `json:"k"`
 	At        family.Moment `json:"a"`
-	SessionID string        `json:"s,omitempty"` // where AuthKit is to be told
-	Holder    []byte        `json:"h,omitempty"` // who tells AuthKit
+	SessionID string        `json:"s,omitempty"` // where it is to be revoked at AuthKit
+	Holder    []byte        `json:"h,omitempty"` // who revokes it
 }
 
 // number makes the bytes of a message of this replica and gives it its number.
@@ -68,7 +68,7 @@ func (r *Replica) number(m message) (uint64, []byte) {
 	if err != nil { // of a type that always encodes
 		panic(err)
 	}
-	return m.Number, r.box.SealFor(busPlace, plaintext)
+	return m.Number, r.box.SealFor(busContext, plaintext)
 }
 
 // publish sends a message. Where that fails, nobody misses its number.
@@ -87,7 +87,7 @@ var errMessage = errors.New("replica: malformed message")
 
 // receive takes a message of any replica's.
 func (r *Replica) receive(sealed []byte) {
-	plaintext, err := r.box.OpenFor(busPlace, sealed)
+	plaintext, err := r.box.OpenFor(busContext, sealed)
 	if err != nil {
 		r.garbage(err)
 		return
@@ -100,36 +100,36 @@ func (r *Replica) receive(sealed []byte) {
 	from := family.Holder(m.From)
 	if from == r.holder {
 		if m.Kind == kindPing {
-			r.heardMyself(m.Number)
+			r.ownPing(m.Number)
 		}
 		return
 	}
-	r.heardFrom(from, m)
+	r.noteSender(from, m)
 	switch m.Kind {
 	case kindChanged:
-		r.heardChanged(m)
+		r.handleChanged(m)
 	case kindEnded, kindKnown:
-		r.heardEnds(m.Ends, m.Kind == kindEnded)
+		r.handleEnds(m.Ends, m.Kind == kindEnded)
 		r.events.add(r.Now(), m.Events...)
 	case kindEvent:
 		r.events.add(r.Now(), m.Events...)
 	case kindAsk:
-		r.heardAsk(m)
+		r.handleAsk(m)
 	case kindAnswer:
-		r.heardAnswer(from, m)
+		r.handleAnswer(from, m)
 	case kindHello:
-		r.heardHello(m)
+		r.handleHello(m)
 	}
 }
 
-// heardChanged makes a copy stale, or merges a record that the store doesn't have.
-func (r *Replica) heardChanged(m message) {
+// handleChanged makes a copy stale, or merges a record that the store doesn't have.
+func (r *Replica) handleChanged(m message) {
 	if len(m.Key) != len(family.Key{}) || len(m.Tag) != len(family.Tag{}) {
 		return
 	}
 	key, tag := family.Key(m.Key), family.Tag(m.Tag)
 	if m.Record != nil {
-		r.heardRecord(key, m.Record)
+		r.handleRecord(key, m.Record)
 		return
 	}
 	c := r.copies.peek(key)
@@ -143,8 +143,8 @@ func (r *Replica) heardChanged(m message) {
 	}
 }
 
-// heardRecord merges another replica's record, and reports whether it is one.
-func (r *Replica) heardRecord(key family.Key, encoded []byte) bool {
+// handleRecord merges another replica's record, and reports whether it is one.
+func (r *Replica) handleRecord(key family.Key, encoded []byte) bool {
 	record, err := family.Parse(encoded)
 	if err != nil || key.Private() {
 		r.garbage(errMessage)

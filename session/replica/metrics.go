@@ -36,9 +36,9 @@ func newMetrics(to prometheus.Registerer, r *Replica) *metrics {
 	}))
 	gauge("ended_sessions", "Sessions that are known to have ended.", func() float64 { return float64(r.ended.len()) })
 	gauge("events", "Users, organizations, roles and so on of which something became within a day.", func() float64 { return float64(r.events.len()) })
-	gauge("replicas", "Replicas that were heard within a minute, this one included.", func() float64 { return float64(len(r.others()) + 1) })
-	gauge("bus_up", "1 while this replica hears what the others say.", func() float64 {
-		if r.Hears() {
+	gauge("replicas", "Replicas of which a message came within a minute, this one included.", func() float64 { return float64(len(r.others()) + 1) })
+	gauge("bus_up", "1 while messages of the other replicas arrive here.", func() float64 {
+		if r.Connected() {
 			return 1
 		}
 		return 0

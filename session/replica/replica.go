@@ -32,7 +32,7 @@ type Config struct {
 	// TTL is how long a record is kept since its last use.
 	TTL time.Duration
 	// OnEnd is called for each session that another replica ended, OnGone for each holder that
-	// said goodbye or isn't heard any more. Neither may wait. Both may be nil.
+	// said goodbye or sends nothing any more. Neither may wait. Both may be nil.
 	OnEnd   func(End)
 	OnGone  func(family.Holder)
 	Metrics prometheus.Registerer // may be nil
@@ -55,7 +55,7 @@ type Replica struct {
 	offset     atomic.Int64 // of the store's clock from this machine's, in nanoseconds
 	answered   atomic.Int64 // when the store last answered, since the start; 0: never
 	full       atomic.Bool  // the store took no write, last time
-	hearing
+	liveness
 	asks    asks
 	metrics *metrics
 
@@ -75,7 +75,7 @@ func New(c Config) (*Replica, error) {
 	r.copies.init()
 	r.ended.init()
 	r.events.init(c.Now)
-	r.hearing.init()
+	r.liveness.init()
 	r.asks.init()
 	if !r.alone() {
 		box, err := seal.NewBox("session replica", c.Passwords...)
@@ -125,7 +125,7 @@ func (r *Replica) Run(ctx context.Context) {
 	}
 	defer r.background.Wait()
 	var listening sync.WaitGroup
-	listening.Go(func() { r.Bus.Listen(ctx, busSilence, r.connected, r.receive) })
+	listening.Go(func() { r.Bus.Listen(ctx, busSilence, r.subscribed, r.receive) })
 	defer listening.Wait()
 	r.loadEvents(ctx) // and the store's time
 	r.beat(ctx)
@@ -148,7 +148,7 @@ func (r *Replica) beat(ctx context.Context) {
 		if r.copies.unwritten() > 0 {
 			once(&flushing, func() { r.flush(ctx) })
 		}
-		if !r.Hears() {
+		if !r.Connected() {
 			once(&pulling, func() { r.loadEvents(ctx) })
 		}
 		if time.Since(swept) >= sweepEvery {
@@ -173,24 +173,24 @@ func (r *Replica) sweep() {
 	r.events.sweep(now.Add(-eventsKept))
 }
 
-// Goodbye tells the others that this replica stops: what it holds is theirs.
+// Goodbye says to the others that this replica stops: its leases are void.
 func (r *Replica) Goodbye(ctx context.Context) {
 	if !r.alone() {
 		_ = r.publish(ctx, message{Kind: kindGoodbye}) // they notice in two seconds otherwise
 	}
 }
 
-// ErrDeaf: this replica doesn't hear what the others say, so it asks the store each time.
-var ErrDeaf = errors.New("replica: the bus is silent")
+// ErrDisconnected: messages of the others do not arrive here, so the store is asked each time.
+var ErrDisconnected = errors.New("replica: no messages of the bus arrive")
 
-// Err says why the store or the bus aren't as they should be: ErrFull or ErrDeaf. Nil: they
+// Err says why the store or the bus aren't as they should be: ErrFull or ErrDisconnected. Nil: they
 // are, or there are none.
 func (r *Replica) Err() error {
 	switch {
 	case r.full.Load():
 		return ErrFull
-	case !r.Hears():
-		return ErrDeaf
+	case !r.Connected():
+		return ErrDisconnected
 	}
 	return nil
 }
@@ -222,7 +222,7 @@ func (r *Replica) swap(ctx context.Context, key string, ttl time.Duration, old, 
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
 	begun := r.Config.Now()
-	next := Value{Tag: tag, Sealed: r.box.SealFor(place(key, tag), plaintext)}
+	next := Value{Tag: tag, Sealed: r.box.SealFor(sealContext(key, tag), plaintext)}
 	number, sealed := r.number(announcement)
 	swapped, v, now, err := r.Store.Swap(ctx, key, old, next, ttl, sealed)
 	r.full.Store(errors.Is(err, ErrFull))
@@ -246,13 +246,13 @@ func (r *Replica) swap(ctx context.Context, key string, ttl time.Duration, old, 
 // of a replica that has another password already.
 var errUnreadable = errors.New("replica: the store's value doesn't open")
 
-func place(key string, tag Tag) string { return key + string(tag[:]) }
+func sealContext(key string, tag Tag) string { return key + string(tag[:]) }
 
 func (r *Replica) open(key string, v Value) (Tag, []byte, bool) {
 	if v.Tag == (Tag{}) {
 		return Tag{}, nil, true
 	}
-	plaintext, err := r.box.OpenFor(place(key, v.Tag), v.Sealed)
+	plaintext, err := r.box.OpenFor(sealContext(key, v.Tag), v.Sealed)
 	if err != nil {
 		r.garbage(err)
 		return Tag{}, nil, false

@@ -37,7 +37,7 @@ type Bus interface {
 	Publish(ctx context.Context, message []byte) error
 
 	// Listen calls receive for each message until ctx ends, never two at a time, and connects again by itself.
-	// A connection on which nothing at all was heard for silence counts as dead (half-open). connected is called
+	// A connection on which nothing came for silence counts as dead (half-open). connected is called
 	// after each new subscription, before its first message.
 	Listen(ctx context.Context, silence time.Duration, connected func(), receive func(message []byte))
 }

@@ -78,28 +78,28 @@ func (b *Box) Open(sealed string) ([]byte, error) {
 	return nil, ErrPassword
 }
 
-// SealFor closes plaintext for a place, such as the key of a store: nowhere else does it
+// SealFor closes plaintext for a context, such as the key of a store: nowhere else does it
 // open. The bytes are a box's without the base64.
-func (b *Box) SealFor(place string, plaintext []byte) []byte {
-	return b.aeads[0].Seal([]byte{boxVersion}, nil, plaintext, b.placed(place))
+func (b *Box) SealFor(context string, plaintext []byte) []byte {
+	return b.aeads[0].Seal([]byte{boxVersion}, nil, plaintext, b.aadFor(context))
 }
 
-// OpenFor opens what SealFor has sealed for the place. Its errors are Open's.
-func (b *Box) OpenFor(place string, sealed []byte) ([]byte, error) {
+// OpenFor opens what SealFor has sealed for the context. Its errors are Open's.
+func (b *Box) OpenFor(context string, sealed []byte) ([]byte, error) {
 	if len(sealed) > boxMaxBytes || len(sealed) < 1+b.aeads[0].Overhead() || sealed[0] != boxVersion {
 		return nil, ErrMalformed
 	}
 	for _, aead := range b.aeads {
-		if plaintext, err := aead.Open(nil, nil, sealed[1:], b.placed(place)); err == nil {
+		if plaintext, err := aead.Open(nil, nil, sealed[1:], b.aadFor(context)); err == nil {
 			return plaintext, nil
 		}
 	}
 	return nil, ErrPassword
 }
 
-// placed binds a seal to a place; no purpose holds a zero byte.
-func (b *Box) placed(place string) []byte {
-	return append(append(slices.Clone(b.aad), 0), place...)
+// aadFor is the additional data that binds a seal to a context; no purpose holds a zero byte.
+func (b *Box) aadFor(context string) []byte {
+	return append(append(slices.Clone(b.aad), 0), context...)
 }
 
 // MACKey returns a key of 32 bytes for keyed hashes of one purpose. No box has the

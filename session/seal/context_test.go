@@ -7,8 +7,8 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
 
-// A box for a place opens there alone, with any of the passwords.
-func TestBoxForPlace(t *testing.T) {
+// A box for a context opens there alone, with any of the passwords.
+func TestBoxForContext(t *testing.T) {
 	t.Parallel()
 	one, err := seal.NewBox("store", "0123456789abcdefghijklmnopqrstuv")
 	if err != nil {
@@ -23,7 +23,7 @@ func TestBoxForPlace(t *testing.T) {
 		t.Errorf("got %q, %v, want the value", got, err)
 	}
 	if _, err := one.OpenFor("key b", sealed); !errors.Is(err, seal.ErrPassword) {
-		t.Errorf("at another place: got %v, want ErrPassword", err)
+		t.Errorf("in another context: got %v, want ErrPassword", err)
 	}
 	if _, err := one.OpenFor("key a", both.SealFor("key a", []byte("value"))); !errors.Is(err, seal.ErrPassword) {
 		t.Errorf("under another password: got %v, want ErrPassword", err)

@@ -35,13 +35,13 @@ func TestEventIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := r.Now()
-	if err := r.Tell(t.Context(), Event{Whom: Whom{Subject: "user_1"}, Ended: true, At: now, Happened: now}); err != nil {
+	if err := r.Announce(t.Context(), Event{Whom: Whom{Subject: "user_1"}, Ended: true, At: now, Happened: now}); err != nil {
 		t.Fatal(err)
 	}
 	if s.ttl != 24*time.Hour {
 		t.Errorf("stored for %s, want 24h", s.ttl)
 	}
-	plaintext, err := r.box.OpenFor(busPlace, s.announced)
+	plaintext, err := r.box.OpenFor(busContext, s.announced)
 	var m message
 	if err != nil || json.Unmarshal(plaintext, &m) != nil || m.Kind != kindEvent || len(m.Events) != 1 || m.Events[0].Subject != "user_1" {
 		t.Errorf("got %q, %v announced, want the event", plaintext, err)
@@ -56,15 +56,15 @@ func TestUnreadableAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, other, id := family.KeyOf("client", "user", "session_1"), family.Holder{1}, [16]byte{2}
-	q := &question{key: key, waiting: map[family.Holder]bool{other: true}, done: make(chan struct{})}
-	r.asks.open[id] = q
-	r.heardAnswer(other, message{Kind: kindAnswer, Key: key[:], Ask: id[:], Record: []byte("of a later release")})
+	q := &pendingAsk{key: key, waiting: map[family.Holder]bool{other: true}, done: make(chan struct{})}
+	r.asks.pending[id] = q
+	r.handleAnswer(other, message{Kind: kindAnswer, Key: key[:], Ask: id[:], Record: []byte("of a later release")})
 	select {
 	case <-q.done:
 		t.Error("got an answer of a record that can't be read")
 	default:
 	}
-	r.heardAnswer(other, message{Kind: kindAnswer, Key: key[:], Ask: id[:]})
+	r.handleAnswer(other, message{Kind: kindAnswer, Key: key[:], Ask: id[:]})
 	select {
 	case <-q.done:
 	default:

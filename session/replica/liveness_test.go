@@ -80,7 +80,7 @@ func TestEventsBesideOneThatDoesNotOpen(t *testing.T) {
 			}
 		}
 		for whom := range users {
-			if err := teller.Tell(t.Context(), replica.Event{Whom: whom, Ended: true, At: teller.Now(), Happened: teller.Now()}); err != nil {
+			if err := teller.Announce(t.Context(), replica.Event{Whom: whom, Ended: true, At: teller.Now(), Happened: teller.Now()}); err != nil {
 				t.Fatal(err)
 			}
 		}
