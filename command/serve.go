@@ -21,6 +21,8 @@ func serve(ctx context.Context, p process, args []string) error {
 	for _, line := range config.Misspelt(p.environ) {
 		log.Warn().Str("event", "start").Msg(line)
 	}
+	release := collectLess(p.environ)
+	defer release()
 	s, err := server.New(c, log)
 	if err != nil {
 		return err
