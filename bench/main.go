@@ -30,6 +30,7 @@ var comparisons = []comparison{
 	{"every decision logged", "bare", 1.15},
 	{"forward-auth", "oauth2-proxy", 0.47},
 	{"chunked session", "forward-auth", 1.4},
+	{"chunked session", "bare, chunked session", 0},
 	{"first sight", "bare", 0},
 	{"forward-auth", "other", 0},
 }

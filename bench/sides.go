@@ -90,6 +90,7 @@ func (b *bench) startAll(ctx context.Context) error {
 		{side{name: "every decision logged", request: forAuth}, service, []string{"DECISION_LOG=all"}},
 		{side{name: "name outside ASCII", request: request(forwardAuth, unicode.cookie)}, service, nil},
 		{side{name: "chunked session", request: request(forwardAuth, chunked.cookie)}, service, nil},
+		{side{name: "bare, chunked session", request: request(forwardAuth, chunked.cookie)}, "", nil},
 		{side{name: "first sight", request: forAuth, firstSight: plain.plaintext}, service, nil},
 		{side{name: "other", request: forAuth}, b.other, nil},
 	} {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,12 +36,16 @@ func (c Config) split(sealed string) ([]string, error) {
 	if count > maxChunks {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(sealed))
 	}
-	start := chunkStart(sealed, count)
 	values := make([]string, 0, count)
 	for ; len(sealed) > chunkSize; sealed = sealed[chunkSize:] {
-		values = append(values, start+sealed[:chunkSize])
+		values = append(values, sealed[:chunkSize])
 	}
-	return append(values, start+sealed), nil
+	values = append(values, sealed)
+	start := chunkStart(values...)
+	for i, data := range values {
+		values[i] = start + data
+	}
+	return values, nil
 }
 
 func (c Config) chunkName(i int) string {
@@ -50,67 +55,80 @@ func (c Config) chunkName(i int) string {
 	return c.Name + "." + strconv.Itoa(i)
 }
 
-// chunkSet collects chunks by generation: mark, count and hash, which their values begin with.
-type chunkSet struct {
-	generations []string // whose first chunk is there: no other can be whole
-	data        map[chunkPlace]string
+// generation is a session in chunks, as far as they are there.
+type generation struct {
+	start string // what each of its chunks begins with
+	data  [maxChunks]string
 }
 
-type chunkPlace struct {
-	generation string
-	index      int
-}
+// generations are those whose first chunk is there: no other can be whole.
+type generations []generation
 
-func (s *chunkSet) add(index int, value string) {
-	if len(value) <= chunkHead || index >= chunkCount(value) {
+// begin adds the one of a first chunk, unless it is there.
+func (g *generations) begin(value string) {
+	start, ok := startOf(value)
+	if !ok || len(*g) == maxCandidates {
 		return
 	}
-	generation, data := value[:chunkHead], value[chunkHead:]
-	if index == 0 && len(s.generations) < maxCandidates {
-		s.generations = appendNew(s.generations, generation)
+	for _, known := range *g {
+		if known.start == start {
+			return
+		}
 	}
-	if s.data == nil {
-		s.data = make(map[chunkPlace]string)
-	}
-	s.data[chunkPlace{generation, index}] = data
+	*g = append(*g, generation{start: start})
 }
 
-// chunkCount is the count in a chunk, 0 where it can't be right.
-func chunkCount(value string) int {
+// add puts a chunk into its generation.
+func (g generations) add(index int, value string) {
+	start, ok := startOf(value)
+	if !ok {
+		return
+	}
+	for i := range g {
+		if g[i].start == start {
+			g[i].data[index] = value[chunkHead:]
+		}
+	}
+}
+
+// startOf is what a chunk begins with. It returns false where nothing follows, or
+// where the count can't be right.
+func startOf(value string) (start string, ok bool) {
+	if len(value) <= chunkHead || value[:len(chunkMark)] != chunkMark {
+		return "", false
+	}
 	count := value[len(chunkMark)]
-	if count < '2' || count > '0'+maxChunks {
-		return 0
-	}
-	return int(count - '0')
+	return value[:chunkHead], count >= '2' && count <= '0'+maxChunks
 }
 
-// wholes joins each generation that is complete and is what its hash says.
-func (s *chunkSet) wholes() []string {
-	var wholes []string
-	for _, generation := range s.generations {
-		if whole := s.join(generation); chunkStart(whole, chunkCount(generation)) == generation {
-			wholes = append(wholes, whole)
+// join returns the session, and false where a chunk is missing or it isn't what its
+// hash says.
+func (g *generation) join() (sealed string, ok bool) {
+	data := g.data[:g.start[len(chunkMark)]-'0']
+	if slices.Contains(data, "") || chunkStart(data...) != g.start {
+		return "", false
+	}
+	return strings.Join(data, ""), true
+}
+
+// chunkStart is what each chunk of a session begins with that is cut into these.
+func chunkStart(data ...string) string {
+	sum := Hash(data...)
+	return chunkMark + strconv.Itoa(len(data)) + "." + base64.RawURLEncoding.EncodeToString(sum[:12]) + "."
+}
+
+// Hash returns the SHA-256 of the strings, one after the other. It hashes piece by piece:
+// a conversion would copy kilobytes to the heap for every request.
+func Hash(data ...string) (sum [sha256.Size]byte) {
+	var piece [512]byte
+	digest := sha256.New()
+	for _, s := range data {
+		for len(s) > 0 {
+			n := copy(piece[:], s)
+			digest.Write(piece[:n])
+			s = s[n:]
 		}
 	}
-	return wholes
-}
-
-// join returns "" where a chunk is missing.
-func (s *chunkSet) join(generation string) string {
-	var whole strings.Builder
-	whole.Grow(chunkCount(generation) * chunkSize)
-	for i := range chunkCount(generation) {
-		data, ok := s.data[chunkPlace{generation, i}]
-		if !ok {
-			return ""
-		}
-		whole.WriteString(data)
-	}
-	return whole.String()
-}
-
-// chunkStart is what each chunk of a session begins with.
-func chunkStart(sealed string, count int) string {
-	sum := sha256.Sum256([]byte(sealed))
-	return chunkMark + strconv.Itoa(count) + "." + base64.RawURLEncoding.EncodeToString(sum[:12]) + "."
+	digest.Sum(sum[:0])
+	return sum
 }

@@ -36,18 +36,27 @@ type Config struct {
 // whether there was any cookie of that name. Values that can't be a session, and
 // chunks that don't make a whole, are left out.
 func (c Config) Read(request http.Header) (values []string, present bool) {
-	var chunks chunkSet
+	var chunked generations
 	for index, value := range c.own(request) {
 		present = true
 		switch value = unquote(value); {
+		case index > 0:
 		case strings.HasPrefix(value, chunkMark):
-			chunks.add(index, value)
-		case index == 0 && len(value) >= minSealed && len(values) < maxCandidates:
+			chunked.begin(value)
+		case len(value) >= minSealed && len(values) < maxCandidates:
 			values = appendNew(values, value)
 		}
 	}
-	for _, whole := range chunks.wholes() {
-		values = appendNew(values, whole)
+	if len(chunked) == 0 {
+		return values, present
+	}
+	for index, value := range c.own(request) {
+		chunked.add(index, unquote(value))
+	}
+	for i := range chunked {
+		if whole, ok := chunked[i].join(); ok {
+			values = appendNew(values, whole)
+		}
 	}
 	return values, present
 }
