@@ -50,6 +50,7 @@ func run(ctx context.Context) error {
 	requests := flag.Int("requests", 8000, "requests of a turn")
 	only := flag.String("only", "", "`pattern` of the sides; forward-auth is always there")
 	other := flag.String("other", "", "another build of the service, as one more side")
+	sessions := flag.Int("sessions", 0, "measure the memory that so many sessions take, and nothing else")
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
 	if err != nil {
@@ -68,6 +69,9 @@ func run(ctx context.Context) error {
 	b := &bench{folder: folder, only: pattern, other: *other}
 	if b.authKit, err = startAuthKit(ctx); err != nil {
 		return err
+	}
+	if *sessions > 0 {
+		return b.memory(ctx, *sessions)
 	}
 	if err := b.startAll(ctx); err != nil {
 		return err
