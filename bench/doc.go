@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench says what a decision costs, against a bare handler and oauth2-proxy.
 //
 // Each side is a process of its own, and this one is the client of all. The sides take
@@ -12,6 +14,7 @@
 //	process.go  a server's process and the CPU it has used
 //	client.go   requests over keep-alive connections
 //	ratio.go    median and interval
+//	memory.go   what so many sessions take
 //	bare/       the bare handler
 //
 // It runs on Linux, whose processes can be asked for another's CPU clock.
