@@ -27,27 +27,38 @@ func (b *bench) memory(ctx context.Context, sessions int) error {
 	for i := range again {
 		again[i] = s.request
 	}
-	step := max(sessions/10, 1)
-	for known := 0; known <= sessions; known += step {
-		if err := s.client.send(again); err != nil {
-			return err
-		}
-		resident, err := server.resident()
-		if err != nil {
-			return err
-		}
-		fmt.Printf("%d sessions\t%d MB\n", known, resident/1e6)
-		requests := make([][]byte, step)
-		for i := range requests {
-			of, err := b.authKit.signIn("Zoe", 20)
+	for known := 0; ; known += portion {
+		if known%(10*portion) == 0 || known >= sessions {
+			if err := s.client.send(again); err != nil {
+				return err
+			}
+			resident, err := server.resident()
 			if err != nil {
 				return err
 			}
-			requests[i] = request(forwardAuth, of.cookie)
+			fmt.Printf("%d sessions\t%d MB\n", known, resident/1e6)
 		}
-		if err := s.client.send(requests); err != nil {
+		if known >= sessions {
+			return nil
+		}
+		if err := b.signInAndSend(s.client); err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// portion is few enough that no connection is idle for too long meanwhile.
+const portion = 1000
+
+// signInAndSend has the service see a portion of new sessions.
+func (b *bench) signInAndSend(c client) error {
+	var requests [][]byte
+	for range portion {
+		of, err := b.authKit.signIn("Zoe", 20)
+		if err != nil {
+			return err
+		}
+		requests = append(requests, request(forwardAuth, of.cookie))
+	}
+	return c.send(requests)
 }
