@@ -262,8 +262,9 @@ func start(t *testing.T, want string, env map[string]string, args ...string) (li
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r, w := io.Pipe()
 	done := make(chan error, 1)
+	own := maps.Clone(env) // the test may go on to change its
 	go func() {
-		done <- Run(ctx, args, env, w, w)
+		done <- Run(ctx, args, own, w, w)
 		_ = w.Close()
 	}()
 	lines := bufio.NewScanner(r)

@@ -66,6 +66,11 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
 	t.Helper()
+	return newBubbleWith(t, refresh, func(*Config) {})
+}
+
+func newBubbleWith(t *testing.T, refresh func(context.Context) error, change func(*Config)) *bubble {
+	t.Helper()
 	key, err := signingKey()
 	if err != nil {
 		t.Fatal(err)
@@ -82,12 +87,14 @@ func newBubble(t *testing.T, refresh func(context.Context) error) *bubble {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Manager, err = New(Config{
+	c := Config{
 		Cookie:  cookie.Config{Name: "wos-session"},
 		Seal:    cookies,
 		Tokens:  &token.Verifier{Keys: keys, ClientID: "client_01TEST"},
 		AuthKit: b,
-	})
+	}
+	change(&c)
+	b.Manager, err = New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
