@@ -79,7 +79,7 @@ func (m *Manager) verified(s *resolved, c *token.Claims) *Verified {
 	o := s.session
 	v := &Verified{
 		Identity: identityOf(o.Session, c), token: o.token, copy: s.copy, record: s.record,
-		checked: micros(m.Now()), issued: micros(c.IssuedAt), expires: micros(c.ExpiresAt),
+		checked: micros(m.Now()).minutes(), issued: micros(c.IssuedAt), expires: micros(c.ExpiresAt),
 	}
 	if m.KeepAccessToken {
 		v.Identity.AccessToken = o.AccessToken

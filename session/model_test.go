@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	modelRuns = flag.Int("model.runs", 16, "runs of the model")
+	modelRuns = flag.Int("model.runs", 8, "runs of the model")
 	modelSeed = flag.Uint64("model.seed", 0, "seed of its first run; 0: by chance")
 )
 

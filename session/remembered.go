@@ -35,19 +35,21 @@ type Verified struct {
 	record    *record       // by which it was checked
 	seen      uint64        // events until then
 	began     family.Moment // when the exchange began here that brought it; zero: it came from elsewhere
-	checked   instant       // when
 	issued    instant       // of the access token
 	expires   instant       // when it has to be checked again
 	renewAt   instant       // from when an answer that can carry a cookie refreshes
 	refreshed bool          // began says when it was refreshed, not when it was signed in
 	brought   bool          // a request has brought its cookie, and that is noted
 	carried   bool          // of Current: an answer has carried it, or a request has brought it
+	checked   uint32        // when, in minutes since 1970
 }
 
 // instant is a time of this machine's clock in microseconds since 1970: a third of a time.Time.
 type instant int64
 
 func micros(t time.Time) instant { return instant(t.UnixMicro()) }
+
+func (i instant) minutes() uint32 { return uint32(i / instant(time.Minute/time.Microsecond)) }
 
 func (i instant) time() time.Time { return time.UnixMicro(int64(i)) }
 
@@ -143,11 +145,11 @@ func (m *Manager) timely(v *Verified, ahead bool) bool {
 	if ahead && (v.Current != "" && !v.carried || now >= v.renewAt) {
 		return false
 	}
-	return now < v.expires && now > v.checked-clockBack
+	return now < v.expires && now.minutes()+clockBack >= v.checked
 }
 
 // clockBack is how far the clock may be set back before what was checked by it is checked again.
-const clockBack = instant(time.Minute / time.Microsecond)
+const clockBack = 1 // minutes
 
 // unchanged reports whether nothing new is known about a remembered session since it was checked.
 // One that went on under another sid has to be looked up, since it ends with that.

@@ -208,7 +208,7 @@ func TestRefreshesAreBounded(t *testing.T) {
 		}
 		var askers sync.WaitGroup
 		for i, request := range requests {
-			for range 1 + i%2 {
+			for range 1 + i%2 { // some more than once
 				ctx, cancel := context.WithCancel(t.Context())
 				askers.Go(func() { _, _ = b.Verify(ctx, request, false) })
 				defer cancel()
