@@ -32,7 +32,7 @@ type side struct {
 	used       []float64 // microseconds a request, of each round
 }
 
-// What the gateways ask with for a browser's fetch: as Traefik and nginx send it with
+// The headers of a question about a fetch, as Traefik and nginx send it with
 // the configuration in examples/.
 const (
 	browser = "Accept: application/json\nAccept-Encoding: gzip, br\nAccept-Language: en\nReferer: http://localhost:3000/reports\n" +

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// What an operator sees of a session that is remembered, refreshed, answered for an old cookie,
+// The log and metrics of a session that is remembered, refreshed, answered for an old cookie,
 // superseded, rejected, and of a rate limit.
 func TestMetrics(t *testing.T) {
 	t.Parallel()

@@ -173,7 +173,7 @@ func TestLaterCallCounts(t *testing.T) {
 	})
 }
 
-// What one user's sessions meet doesn't keep others from their refreshes, whatever it is and
+// Failures of one user's sessions don't keep others from their refreshes, whatever it is and
 // however often they ask.
 func TestOneUsersTroubleIsNoOutage(t *testing.T) {
 	t.Parallel()

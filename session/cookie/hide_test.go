@@ -42,7 +42,7 @@ func TestHide(t *testing.T) {
 	}
 }
 
-// What Read would take for a session is hidden, however it is spelt.
+// Every cookie that Read would take for a session is hidden, however it is spelt.
 func FuzzHide(f *testing.F) {
 	f.Add("a=1; wos-session=x", "wos-session.1=y")
 	f.Add(" wos-session =x;;=", "\twos-session\t=x")

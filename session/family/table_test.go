@@ -391,7 +391,7 @@ func TestTrim(t *testing.T) {
 	}
 }
 
-// What is unknown stays so when copies that went apart are merged, until its token was
+// An unknown outcome stays unknown when copies that went apart are merged, until its token was
 // exchanged: the store's copy doesn't know of a call made without it.
 func TestMergeKeepsWhatIsUnknown(t *testing.T) {
 	t.Parallel()
