@@ -14,6 +14,7 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica/replicatest"
 )
 
 const initechID = "org_01INITECH"
@@ -566,4 +567,24 @@ func TestSwitchLimit(t *testing.T) {
 	w.clock.advance(6 * time.Second)
 	w.noSwitch(t, sealed, "org_01NONE")
 	w.authKit.wantAsked(t, asked+2)
+}
+
+// Replicas that lose the store a moment after a switch know of it, also those that never saw the
+// session: its old cookie doesn't lead to the former organization.
+func TestSwitchIsKnownWithoutStore(t *testing.T) {
+	t.Parallel()
+	r := startReplicas(t, nil)
+	old := r.signIn(t, sam, acmeID)
+	r.wantValid(t, 1, old) // replica 2 sees it for the first time after the switch
+	next := r.switchTo(t, old, globexID)
+	eventually(t, "the others hear of the switch", func() bool {
+		v, err := r.ask(t, 1, old)
+		return err == nil && v.Current == next
+	})
+	r.server.Set(replicatest.Faults{Down: true, BusDown: true})
+	for i := range r.all {
+		if v := r.wantValid(t, i, old); v.Identity.OrganizationID != globexID {
+			t.Errorf("replica %d: got organization %s for the old cookie, want Globex", i, v.Identity.OrganizationID)
+		}
+	}
 }

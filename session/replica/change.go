@@ -138,7 +138,7 @@ func (r *Replica) Change(ctx context.Context, key family.Key, change func(*famil
 		if !w.known {
 			break
 		}
-		swapped, theirs, err := r.swapRecord(ctx, key, w.base, w.next)
+		swapped, theirs, err := r.swapRecord(ctx, key, w.base, w.own, w.next)
 		if err != nil {
 			break
 		}
@@ -225,10 +225,20 @@ func (c *Copy) after(w write, swapped bool, theirs *family.Record, now family.Mo
 	return merged, true
 }
 
-func (r *Replica) swapRecord(ctx context.Context, key family.Key, base Tag, next *family.Record) (swapped bool, theirs *family.Record, err error) {
-	swapped, tag, plaintext, err := r.swap(ctx, storeKey(key), r.TTL, base, Tag(next.Tag), next.Append(nil), message{
-		Kind: kindChanged, Key: key[:], Tag: next.Tag[:], Count: next.Count,
-	})
+// switched reports whether a change is a switch of the organization. It travels whole: a replica that
+// can't ask the store a moment later would let the former organization's cookie in.
+func switched(own, next *family.Record) bool {
+	return next.Current != nil && (own.Current == nil && next.Current.Switches > 0 ||
+		own.Current != nil && next.Current.Switches != own.Current.Switches)
+}
+
+func (r *Replica) swapRecord(ctx context.Context, key family.Key, base Tag, own, next *family.Record) (swapped bool, theirs *family.Record, err error) {
+	encoded := next.Append(nil)
+	announcement := message{Kind: kindChanged, Key: key[:], Tag: next.Tag[:], Count: next.Count}
+	if switched(own, next) {
+		announcement.Record, announcement.Stored = encoded, true
+	}
+	swapped, tag, plaintext, err := r.swap(ctx, storeKey(key), r.TTL, base, Tag(next.Tag), encoded, announcement)
 	if err != nil || swapped {
 		return swapped, nil, err
 	}

@@ -13,7 +13,7 @@
 // it with the copy at hand, and writes it if that says more.
 //
 //	ping      five a second: here, and these messages were sent
-//	changed   record r has tag t (whole, where it couldn't be stored)
+//	changed   record r has tag t (whole, where it couldn't be stored, and after a switch)
 //	ended     session r was signed out or revoked
 //	event     something about more than one session
 //	ask       who knows token t of record r?

@@ -37,6 +37,7 @@ type message struct {
 	Tag    []byte  `json:"t,omitempty"` // changed
 	Count  uint64  `json:"c,omitempty"` // changed
 	Record []byte  `json:"w,omitempty"` // changed, answer: the record itself
+	Stored bool    `json:"d,omitempty"` // changed: the store has that record
 	Token  []byte  `json:"h,omitempty"` // ask
 	Ask    []byte  `json:"a,omitempty"` // ask, answer: which ask
 	Ends   []End   `json:"e,omitempty"` // ended, known
@@ -128,7 +129,11 @@ func (r *Replica) handleChanged(m message) {
 		return
 	}
 	key, tag := family.Key(m.Key), family.Tag(m.Tag)
-	if m.Record != nil {
+	switch {
+	case m.Record != nil && m.Stored:
+		r.handleStored(key, m.Record)
+		return
+	case m.Record != nil:
 		r.handleRecord(key, m.Record)
 		return
 	}
@@ -141,6 +146,22 @@ func (r *Replica) handleChanged(m message) {
 	if behind {
 		r.goRead(c)
 	}
+}
+
+// handleStored takes in a record that came with its announcement. It is read again before it is
+// used, as after any announcement; where the store can't be asked by then, this is known.
+func (r *Replica) handleStored(key family.Key, encoded []byte) {
+	record, err := family.Parse(encoded)
+	if err != nil || key.Private() {
+		r.garbage(errMessage)
+		return
+	}
+	c := r.Copy(key)
+	c.markStale()
+	c.mu.Lock()
+	c.learn(record, r.Now())
+	c.mu.Unlock()
+	r.copies.weigh(c)
 }
 
 // handleRecord merges another replica's record, and reports whether it is one.

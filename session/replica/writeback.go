@@ -72,7 +72,7 @@ func (r *Replica) writeBack(ctx context.Context, key family.Key) bool {
 		if w.next = w.own; !dirty || w.own.Count == 0 {
 			return true
 		}
-		swapped, theirs, err := r.swapRecord(ctx, key, w.base, w.next)
+		swapped, theirs, err := r.swapRecord(ctx, key, w.base, w.own, w.next)
 		if errors.Is(err, errUnreadable) {
 			r.unreadable.add(key)
 			return true
