@@ -573,18 +573,30 @@ func TestSwitchLimit(t *testing.T) {
 // session: its old cookie doesn't lead to the former organization.
 func TestSwitchIsKnownWithoutStore(t *testing.T) {
 	t.Parallel()
-	r := startReplicas(t, nil)
-	old := r.signIn(t, sam, acmeID)
-	r.wantValid(t, 1, old) // replica 2 sees it for the first time after the switch
-	next := r.switchTo(t, old, globexID)
-	eventually(t, "the others hear of the switch", func() bool {
-		v, err := r.ask(t, 1, old)
-		return err == nil && v.Current == next
-	})
-	r.server.Set(replicatest.Faults{Down: true, BusDown: true})
-	for i := range r.all {
-		if v := r.wantValid(t, i, old); v.Identity.OrganizationID != globexID {
-			t.Errorf("replica %d: got organization %s for the old cookie, want Globex", i, v.Identity.OrganizationID)
-		}
+	tests := []struct {
+		name   string
+		faults replicatest.Faults // during the switch
+	}{
+		{"stored at once", replicatest.Faults{}},
+		{"written when the store was back", replicatest.Faults{Down: true, BusDown: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := startReplicas(t, nil)
+			old := r.signIn(t, sam, acmeID)
+			r.wantValid(t, 1, old) // replica 2 sees it for the first time after the switch
+			r.server.Set(tt.faults)
+			r.switchTo(t, old, globexID)
+			r.server.Set(replicatest.Faults{})
+			eventually(t, "the switch is stored", func() bool { return len(r.server.Snapshot()) > 0 })
+			time.Sleep(300 * time.Millisecond) // a message's way
+			r.server.Set(replicatest.Faults{Down: true, BusDown: true})
+			for i := range r.all {
+				if v := r.wantValid(t, i, old); v.Identity.OrganizationID != globexID {
+					t.Errorf("replica %d: got organization %s for the old cookie, want Globex", i, v.Identity.OrganizationID)
+				}
+			}
+		})
 	}
 }

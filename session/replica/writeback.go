@@ -72,7 +72,7 @@ func (r *Replica) writeBack(ctx context.Context, key family.Key) bool {
 		if w.next = w.own; !dirty || w.own.Count == 0 {
 			return true
 		}
-		swapped, theirs, err := r.swapRecord(ctx, key, w.base, w.own, w.next)
+		swapped, theirs, err := r.swapRecord(ctx, key, w.base, &nothing, w.next) // a switch may not have been heard
 		if errors.Is(err, errUnreadable) {
 			r.unreadable.add(key)
 			return true
