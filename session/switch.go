@@ -45,7 +45,8 @@ func (s *switches) allow(key family.Key, now time.Time) error {
 
 // Switch moves the request's session to another organization of its user's by a
 // refresh, and returns it sealed anew; older cookies lead to it from now on. Where it
-// is there already, it is returned as it is, but only where the store itself says so. A refresh
+// is there already, it is returned as it is, but only where the store itself says so; while other
+// replicas can't be told it isn't made: the session's older cookies would lead to either. A refresh
 // that is under way is waited for, and what it brings is moved. The access token may have
 // expired.
 //
@@ -66,7 +67,9 @@ func (m *Manager) Switch(ctx context.Context, request http.Header, organizationI
 	defer cancel()
 	made, asked := false, family.Hash{} // by AuthKit for this switch, with that token
 	for range maxRounds {
-		m.records.Lookup(ctx, o.key, true)
+		if _, _, certain := m.records.Lookup(ctx, o.key, true); !certain && m.records.HasOthers() {
+			return "", identity.Identity{}, &Outage{RetryAfter: backOff, Err: errUntold}
+		}
 		s, err := m.resolve(ctx, o, true)
 		if err != nil {
 			return "", identity.Identity{}, err
@@ -88,6 +91,8 @@ func (m *Manager) Switch(ctx context.Context, request http.Header, organizationI
 	}
 	return "", identity.Identity{}, &Outage{RetryAfter: backOff, Err: errAlwaysChanging}
 }
+
+var errUntold = errors.New("the store can't be asked, so other replicas wouldn't know of the switch")
 
 // surelyHere reports whether a session is what the store says now, with no exchange under way
 // and no outcome unknown: only then a switch to where it is need not be made.

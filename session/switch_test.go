@@ -578,7 +578,7 @@ func TestSwitchIsKnownWithoutStore(t *testing.T) {
 		faults replicatest.Faults // during the switch
 	}{
 		{"stored at once", replicatest.Faults{}},
-		{"written when the store was back", replicatest.Faults{Down: true, BusDown: true}},
+		{"written later", replicatest.Faults{Full: true, BusDown: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -599,4 +599,24 @@ func TestSwitchIsKnownWithoutStore(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While other replicas can't be told of a switch it isn't made, by AuthKit neither.
+func TestNoSwitchWithoutStore(t *testing.T) {
+	t.Parallel()
+	r := startReplicas(t, nil)
+	old := r.signIn(t, sam, acmeID)
+	time.Sleep(time.Second) // they hear each other
+	r.server.Set(replicatest.Faults{Down: true, BusDown: true})
+	if err := r.noSwitch(t, old, globexID); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	r.in(t, old, acmeID)
+	r.wantRefreshes(t, 0)
+	r.server.Set(replicatest.Faults{})
+	eventually(t, "the store is back", func() bool {
+		_, _, err := r.all[0].Switch(t.Context(), cookies(old), globexID)
+		return err == nil
+	})
+	r.in(t, old, globexID)
 }

@@ -266,6 +266,9 @@ func (r *Replica) others() []family.Holder {
 	return holders
 }
 
+// HasOthers reports whether another replica was heard within the last minute.
+func (r *Replica) HasOthers() bool { return len(r.others()) > 0 }
+
 // connectedFor is how long messages have arrived here without a gap.
 func (r *Replica) connectedFor() time.Duration {
 	r.livenessMu.Lock()
