@@ -178,12 +178,20 @@ func (f *refresher) pending() int {
 
 // run has a token exchanged. It returns without error once it was, by whomever.
 func (f *refresher) run(ctx context.Context, w refreshRequest) (made bool, err error) {
+	askAt := time.Now().Add(askAfter)
 	for ctx.Err() == nil {
 		_, r, _ := f.records.Lookup(ctx, w.key, true)
 		if done, err := f.settled(w, r); done {
 			return false, err
 		}
 		if r.Busy(f.records.Now(), f.records.Gone) {
+			if time.Now().After(askAt) { // a store that failed over may have lost the outcome, and its holder doesn't know
+				askAt = time.Now().Add(askAfter)
+				if f.records.Ask(ctx, w.key, w.token) {
+					askAt = time.Now().Add(family.Lease)
+				}
+				continue
+			}
 			pause(ctx, 40*time.Millisecond+rand.N(80*time.Millisecond))
 			continue
 		}
@@ -277,6 +285,7 @@ func (f *refresher) acquire(ctx context.Context, w refreshRequest) (got bool, be
 }
 
 const (
+	askAfter     = time.Second // of waiting for another replica's refresh, the others are asked who knows its outcome
 	storeRetry   = 100 * time.Millisecond
 	storeRetries = 5
 )

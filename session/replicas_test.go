@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -347,6 +348,30 @@ func TestStoreEmptied(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A store that fails over while a session is refreshed may have lost the outcome, and have the lease still: the
+// other replicas ask for it, and don't wait until the lease is over.
+func TestOutcomeLostByTheStore(t *testing.T) {
+	t.Parallel()
+	r := startReplicas(t, nil)
+	old := r.signIn(t, zoe, "")
+	var during map[string]replica.Value
+	r.authKit.answer(authenticate, func(w http.ResponseWriter, request *http.Request) {
+		during = r.server.Snapshot()
+		r.authKit.Emulator.ServeHTTP(w, request)
+		r.server.Set(replicatest.Faults{LoseOne: func() bool { return true }})
+	})
+	r.clock.advance(time.Hour)
+	next := r.wantValid(t, 0, old).Current
+	r.server.Restore(during)
+	r.server.Set(replicatest.Faults{})
+	for i := range 3 {
+		if v := r.wantValid(t, i, old); v.Current != next {
+			t.Errorf("replica %d: got another session than the old cookie became", i)
+		}
+	}
+	r.wantRefreshes(t, 1)
 }
 
 // Nothing in the store can be read there, or put there by somebody else.
