@@ -22,11 +22,11 @@ func TestChunksAreRenewed(t *testing.T) {
 		old := generation(t, b.chunks(s.origin))
 		before := s.authKit.Calls()
 
-		for _, a := range []answer{
-			b.image(s.origin + "/logo.png"),
-			b.fetch(http.MethodGet, s.origin+"/api", ""),
-			b.fetch(http.MethodPost, s.origin+"/api", "{}"),
-		} {
+		answers := []answer{b.image(s.origin + "/logo.png")}
+		if !g.traits().allCookies { // else the first script's answer renews it
+			answers = append(answers, b.fetch(http.MethodGet, s.origin+"/api", ""), b.fetch(http.MethodPost, s.origin+"/api", "{}"))
+		}
+		for _, a := range answers {
 			b.seen(a)
 			if setsSession(a) {
 				t.Errorf("%s: got a session cookie, want none before the page", a.URL.Path)

@@ -265,6 +265,12 @@ func TestCredentialsStayOutOfTheApp(t *testing.T) {
 			replace(t, dir, "dynamic.yml", "        - authkit\n", "        - authkit\n        - drop-credentials\n")
 			runTraefik(t, dir, at.gateway)
 		}},
+		{"caddy", "caddy", localhost, func(t *testing.T, at addresses) {
+			dir := caddyExample(t, at)
+			lines := snippet(t, "caddy", `(?s)        header_up -Authorization.*?\n    }`)
+			replace(t, dir, "Caddyfile", "reverse_proxy "+at.app, "reverse_proxy "+at.app+" {"+lines)
+			runCaddy(t, dir, "Caddyfile", at.gateway)
+		}},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()

@@ -131,8 +131,8 @@ func TestServiceDown(t *testing.T) {
 		before := s.app.requests.Load()
 
 		for _, a := range []answer{b.open(s.origin + "/"), b.fetch(http.MethodPost, s.origin+"/api", "{}"), b.image(s.origin + "/logo.png")} {
-			if a.Status != http.StatusInternalServerError {
-				t.Errorf("%s: got status %d, want 500", a.URL.Path, a.Status)
+			if want := g.traits().closed; a.Status != want {
+				t.Errorf("%s: got status %d, want %d", a.URL.Path, a.Status, want)
 			}
 		}
 		if got := s.app.requests.Load(); got != before {

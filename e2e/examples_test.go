@@ -24,6 +24,7 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 		name, file, pattern string // the pattern's group is a name
 	}{
 		{"nginx sends them", "nginx/authkit/identity.conf", `(?m)^proxy_set_header (\S+) +\$authkit_\w+;$`},
+		{"caddy sends them", "caddy/authkit.caddy", `(?m)^\trequest_header (\S+) \{rp\.header\.\S+\}$`},
 		{"traefik copies them", "traefik/dynamic.yml", `(?m)^ {10}- (\S+)$`},
 		{"traefik strips them", "traefik/dynamic.yml", `(?m)^ {10}(\S+): ""$`},
 		{"traefik copies them, a flow on its own host", "traefik/auth.example.com.yml", `(?m)^ {10}- (\S+)$`},
@@ -47,7 +48,7 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 		}
 		wantNames(t, strings.Split(match[1], ","), want)
 	})
-	for _, file := range []string{"nginx/README.md", "traefik/README.md"} {
+	for _, file := range []string{"nginx/README.md", "traefik/README.md", "caddy/README.md"} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			text := example(t, file)
@@ -57,6 +58,20 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Caddy: what is copied from the service's answer is sent to the app under the same name.
+func TestCaddyHeaders(t *testing.T) {
+	t.Parallel()
+	lines := regexp.MustCompile(`(?m)^\trequest_header (\S+) \{rp\.header\.(\S+)\}$`).FindAllStringSubmatch(example(t, "caddy/authkit.caddy"), -1)
+	if len(lines) == 0 {
+		t.Fatal("no identity headers")
+	}
+	for _, m := range lines {
+		if m[1] != m[2] {
+			t.Errorf("%s: got the service's %s, want the header of that name", m[1], m[2])
+		}
 	}
 }
 
@@ -84,11 +99,12 @@ func TestExamplesNameEveryFlowEndpoint(t *testing.T) {
 	t.Parallel()
 	for file, prefix := range map[string]string{
 		"nginx/authkit/server.conf": "/_auth/", "nginx/auth.example.com.conf": " /",
+		"caddy/authkit.caddy": " /_auth/", "caddy/auth.example.com.caddy": " /",
 		"traefik/dynamic.yml": "`/_auth/", "traefik/docker-labels.yml": "`/_auth/", "traefik/auth.example.com.yml": "`/",
 	} {
 		text := example(t, file)
 		for _, name := range []string{"login", "sign-up", "callback", "switch", "logout", "webhooks"} {
-			if !regexp.MustCompile(prefix + name + "[` ]").MatchString(text) {
+			if !regexp.MustCompile(prefix + name + "[` \n]").MatchString(text) {
 				t.Errorf("%s: got no %s%s", file, prefix, name)
 			}
 		}

@@ -18,6 +18,22 @@ type gateway struct {
 	start   func(t *testing.T, at addresses)
 }
 
+// traits are how gateways differ in what the tests see of them.
+type traits struct {
+	closed      int  // status while the service is down
+	renewsOn200 bool // a 200 to a script carries the session's new cookie
+	allCookies  bool // as many as there are
+}
+
+// traits returns those of the gateway's kind.
+func (g gateway) traits() traits {
+	return map[string]traits{
+		"nginx":   {closed: http.StatusInternalServerError, renewsOn200: true},
+		"traefik": {closed: http.StatusInternalServerError},
+		"caddy":   {closed: http.StatusBadGateway, renewsOn200: true, allCookies: true},
+	}[g.profile]
+}
+
 // addresses says where everybody listens, each as host:port.
 type addresses struct {
 	gateway, service, app string
@@ -28,6 +44,7 @@ func gateways() []gateway {
 	return []gateway{
 		{"nginx", "nginx", localhost, startNginx},
 		{"traefik", "traefik", localhost, startTraefik},
+		{"caddy", "caddy", localhost, startCaddy},
 	}
 }
 
@@ -112,14 +129,40 @@ func runTraefik(t *testing.T, dir, address string) {
 	})
 }
 
-// cachedTraefik returns where e2e/install puts Traefik, the newest first.
-func cachedTraefik(t *testing.T) []string {
+func startCaddy(t *testing.T, at addresses) {
+	t.Helper()
+	runCaddy(t, caddyExample(t, at), "Caddyfile", at.gateway)
+}
+
+// caddyExample is a copy of the example, with these addresses.
+func caddyExample(t *testing.T, at addresses) (dir string) {
+	t.Helper()
+	dir = copyExample(t, "caddy")
+	host, port, _ := strings.Cut(at.gateway, ":")
+	replace(t, dir, "Caddyfile", "http://:3000 {", "http://:"+port+" {\n\tbind "+host)
+	replace(t, dir, "Caddyfile", "app:8080", at.app)
+	replace(t, dir, "authkit.caddy", "auth:9000", at.service)
+	return dir
+}
+
+func runCaddy(t *testing.T, dir, file, address string) {
+	t.Helper()
+	caddy := program(t, append(cachedBinaries(t, "caddy"), "caddy")...)
+	cmd := exec.Command(caddy, "run", "--adapter", "caddyfile", "--config", filepath.Join(dir, file))
+	cmd.Env = []string{"HOME=" + dir}
+	start(t, address, cmd)
+}
+
+func cachedTraefik(t *testing.T) []string { return cachedBinaries(t, "traefik") }
+
+// cachedBinaries returns where e2e/install puts a gateway, the newest first.
+func cachedBinaries(t *testing.T, name string) []string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil
 	}
-	built, err := filepath.Glob(filepath.Join(cache, "authkit-forward-auth", "bin", "traefik-v*"))
+	built, err := filepath.Glob(filepath.Join(cache, "authkit-forward-auth", "bin", name+"-v*"))
 	if err != nil {
 		t.Fatal(err)
 	}

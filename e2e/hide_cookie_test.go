@@ -23,6 +23,11 @@ func startHidingCookie() []gateway {
 			replace(t, dir, "dynamic.yml", "# - Cookie", "- Cookie")
 			runTraefik(t, dir, at.gateway)
 		}},
+		{"caddy", "caddy", localhost, func(t *testing.T, at addresses) {
+			dir := caddyExample(t, at)
+			replace(t, dir, "authkit.caddy", "# request_header Cookie", "request_header Cookie")
+			runCaddy(t, dir, "Caddyfile", at.gateway)
+		}},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -14,6 +15,7 @@ func TestFlowOnItsOwnHost(t *testing.T) {
 	for _, g := range []gateway{
 		{"nginx", "nginx", publicOrigin, startNginxWithAuthHost},
 		{"traefik", "traefik", publicOrigin, startTraefikWithAuthHost},
+		{"caddy", "caddy", publicOrigin, startCaddyWithAuthHost},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
@@ -107,4 +109,21 @@ func startTraefikWithAuthHost(t *testing.T, at addresses) {
 		_ = response.Body.Close()
 		return response.StatusCode == http.StatusFound
 	})
+}
+
+func startCaddyWithAuthHost(t *testing.T, at addresses) {
+	t.Helper()
+	dir := copyExample(t, "caddy")
+	certificate, key := selfSigned(t)
+	host, port, _ := strings.Cut(at.gateway, ":")
+	const file = "auth.example.com.caddy"
+	replace(t, dir, file, "admin off", "admin off\n\tauto_https off")
+	for _, name := range []string{"auth", "app", "wiki"} {
+		replace(t, dir, file, "\n"+name+".example.com {", "\nhttps://"+name+".example.com:"+port+" {\n\tbind "+host+"\n\ttls "+certificate+" "+key)
+	}
+	for from, to := range map[string]string{"auth:9000": at.service, "app:8080": at.app, "wiki:8080": at.app} {
+		replace(t, dir, file, from, to)
+	}
+	replace(t, dir, "authkit.caddy", "auth:9000", at.service)
+	runCaddy(t, dir, file, at.gateway)
 }

@@ -80,7 +80,7 @@ type spelling struct {
 	host           string // empty: app.acme.localhost:PORT
 	header         string // lines, may be empty
 	// The least trusted caller who gets to the app with it.
-	nginx, traefik caller
+	nginx, traefik, caddy caller
 }
 
 func (s spelling) request(port, cookie string) string {
@@ -109,7 +109,7 @@ func TestPolicySpellings(t *testing.T) {
 		app.taken() // what the gateway's start has sent
 
 		for _, sp := range spellingTable() {
-			want := map[string]caller{"nginx": sp.nginx, "traefik": sp.traefik}[g.name]
+			want := map[string]caller{"nginx": sp.nginx, "traefik": sp.traefik, "caddy": sp.caddy}[g.name]
 			for who, cookie := range map[caller]string{stranger: "", member: zoe} {
 				status, reason := wire(t, s.at.gateway, sp.request(port, cookie))
 				got := app.taken()

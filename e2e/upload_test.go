@@ -31,11 +31,12 @@ func TestUploads(t *testing.T) {
 			})
 		}},
 		{"traefik", "traefik", localhost, startTraefik},
+		{"caddy", "caddy", localhost, startCaddy},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStack(t, g)
-			resets := g.name == "traefik" // it closes the connection while the client still sends
+			resets := g.profile != "nginx" // they close the connection while the client still sends
 			member, nobody := newBrowser(t), newBrowser(t)
 			if g.name == "nginx over HTTP 2" {
 				member.client.Transport = http2Client(t, s.at.gateway).Transport
