@@ -31,7 +31,7 @@ fuzz:
 test:
 	go test ./...
 
-# Real nginx, Traefik, Caddy and Node.js SDK. e2e/install gets them on Debian.
+# Real nginx, Traefik, Caddy, HAProxy and Node.js SDK. e2e/install gets them on Debian.
 e2e:
 	E2E=required go test -count=1 ./e2e/...
 

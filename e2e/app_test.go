@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -41,7 +43,7 @@ func startApp(t *testing.T) *app {
 			t.Errorf("app: %v", err)
 		}
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-			acceptWebSocket(t, w, echo)
+			acceptWebSocket(t, w, r, echo)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -54,14 +56,20 @@ func startApp(t *testing.T) *app {
 	return a
 }
 
-func acceptWebSocket(t *testing.T, w http.ResponseWriter, greeting []byte) {
+func acceptWebSocket(t *testing.T, w http.ResponseWriter, r *http.Request, greeting []byte) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		t.Errorf("app: hijack: %v", err)
 		return
 	}
 	defer conn.Close()
-	_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + webSocketAccept(r) + "\r\n\r\n")
 	_, _ = rw.Write(append(greeting, '\n'))
 	_ = rw.Flush()
+}
+
+// webSocketAccept returns the answer to a handshake's key, RFC 6455 4.2.2.
+func webSocketAccept(r *http.Request) string {
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }

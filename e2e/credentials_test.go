@@ -271,6 +271,11 @@ func TestCredentialsStayOutOfTheApp(t *testing.T) {
 			replace(t, dir, "Caddyfile", "reverse_proxy "+at.app, "reverse_proxy "+at.app+" {"+lines)
 			runCaddy(t, dir, "Caddyfile", at.gateway)
 		}},
+		{"haproxy", "haproxy", localhost, func(t *testing.T, at addresses) {
+			dir := haproxyExample(t, at)
+			replace(t, dir, "haproxy.cfg", "backend app\n", "backend app"+snippet(t, "haproxy", `(?s)    http-request del-header Authorization.*?\n\n`))
+			runHAProxy(t, dir, at.gateway)
+		}},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()

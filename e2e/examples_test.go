@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,6 +26,7 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 	}{
 		{"nginx sends them", "nginx/authkit/identity.conf", `(?m)^proxy_set_header (\S+) +\$authkit_\w+;$`},
 		{"caddy sends them", "caddy/authkit.caddy", `(?m)^\trequest_header (\S+) \{rp\.header\.\S+\}$`},
+		{"haproxy sends them", "haproxy/authkit.lua", `"((?:x-auth-request|remote)-[a-z-]+)"`},
 		{"traefik copies them", "traefik/dynamic.yml", `(?m)^ {10}- (\S+)$`},
 		{"traefik strips them", "traefik/dynamic.yml", `(?m)^ {10}(\S+): ""$`},
 		{"traefik copies them, a flow on its own host", "traefik/auth.example.com.yml", `(?m)^ {10}- (\S+)$`},
@@ -35,7 +37,7 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 			t.Parallel()
 			var got []string
 			for _, match := range regexp.MustCompile(list.pattern).FindAllStringSubmatch(example(t, list.file), -1) {
-				got = append(got, match[1])
+				got = append(got, http.CanonicalHeaderKey(match[1]))
 			}
 			wantNames(t, got, want)
 		})
@@ -48,7 +50,7 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 		}
 		wantNames(t, strings.Split(match[1], ","), want)
 	})
-	for _, file := range []string{"nginx/README.md", "traefik/README.md", "caddy/README.md"} {
+	for _, file := range []string{"nginx/README.md", "traefik/README.md", "caddy/README.md", "haproxy/README.md"} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			text := example(t, file)
@@ -99,7 +101,7 @@ func TestExamplesNameEveryFlowEndpoint(t *testing.T) {
 	t.Parallel()
 	for file, prefix := range map[string]string{
 		"nginx/authkit/server.conf": "/_auth/", "nginx/auth.example.com.conf": " /",
-		"caddy/authkit.caddy": " /_auth/", "caddy/auth.example.com.caddy": " /",
+		"caddy/authkit.caddy": " /_auth/", "caddy/auth.example.com.caddy": " /", "haproxy/haproxy.cfg": " /_auth/",
 		"traefik/dynamic.yml": "`/_auth/", "traefik/docker-labels.yml": "`/_auth/", "traefik/auth.example.com.yml": "`/",
 	} {
 		text := example(t, file)

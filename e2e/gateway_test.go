@@ -23,6 +23,7 @@ type traits struct {
 	closed      int  // status while the service is down
 	renewsOn200 bool // a 200 to a script carries the session's new cookie
 	allCookies  bool // as many as there are
+	oneHost     bool // refuses a request whose URL and Host name two hosts
 }
 
 // traits returns those of the gateway's kind.
@@ -31,6 +32,7 @@ func (g gateway) traits() traits {
 		"nginx":   {closed: http.StatusInternalServerError, renewsOn200: true},
 		"traefik": {closed: http.StatusInternalServerError},
 		"caddy":   {closed: http.StatusBadGateway, renewsOn200: true, allCookies: true},
+		"haproxy": {closed: http.StatusServiceUnavailable, renewsOn200: true, allCookies: true, oneHost: true},
 	}[g.profile]
 }
 
@@ -45,6 +47,7 @@ func gateways() []gateway {
 		{"nginx", "nginx", localhost, startNginx},
 		{"traefik", "traefik", localhost, startTraefik},
 		{"caddy", "caddy", localhost, startCaddy},
+		{"haproxy", "haproxy", localhost, startHAProxy},
 	}
 }
 
@@ -151,6 +154,29 @@ func runCaddy(t *testing.T, dir, file, address string) {
 	cmd := exec.Command(caddy, "run", "--adapter", "caddyfile", "--config", filepath.Join(dir, file))
 	cmd.Env = []string{"HOME=" + dir}
 	start(t, address, cmd)
+}
+
+func startHAProxy(t *testing.T, at addresses) {
+	t.Helper()
+	runHAProxy(t, haproxyExample(t, at), at.gateway)
+}
+
+// haproxyExample is a copy of the example, with these addresses.
+func haproxyExample(t *testing.T, at addresses) (dir string) {
+	t.Helper()
+	dir = copyExample(t, "haproxy")
+	replace(t, dir, "haproxy.cfg", "bind :3000", "bind "+at.gateway)
+	replace(t, dir, "haproxy.cfg", "http://auth:9000", "http://"+at.service)
+	replace(t, dir, "haproxy.cfg", "server auth auth:9000", "server auth "+at.service)
+	replace(t, dir, "haproxy.cfg", "server app app:8080", "server app "+at.app)
+	replace(t, dir, "haproxy.cfg", "/etc/haproxy/authkit.lua", filepath.Join(dir, "authkit.lua"))
+	return dir
+}
+
+func runHAProxy(t *testing.T, dir, address string) {
+	t.Helper()
+	haproxy := program(t, "haproxy", "/usr/sbin/haproxy")
+	start(t, address, exec.Command(haproxy, "-db", "-f", filepath.Join(dir, "haproxy.cfg")))
 }
 
 func cachedTraefik(t *testing.T) []string { return cachedBinaries(t, "traefik") }

@@ -28,6 +28,11 @@ func startHidingCookie() []gateway {
 			replace(t, dir, "authkit.caddy", "# request_header Cookie", "request_header Cookie")
 			runCaddy(t, dir, "Caddyfile", at.gateway)
 		}},
+		{"haproxy", "haproxy", localhost, func(t *testing.T, at addresses) {
+			dir := haproxyExample(t, at)
+			replace(t, dir, "haproxy.cfg", "# http-request set-header Cookie", "http-request set-header Cookie")
+			runHAProxy(t, dir, at.gateway)
+		}},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -34,6 +35,9 @@ func TestForeignHost(t *testing.T) {
 			{name: "client's own forwarded headers", line: "/", host: foreign, status: 403, reason: "wrong_host",
 				header: cookie + "\r\nX-Forwarded-Host: " + own + "\r\nX-Original-URL: " + s.origin + "/\r\nForwarded: host=" + own},
 		} {
+			if g.traits().oneHost && strings.HasPrefix(test.line, "http:") {
+				test.status, test.reason = http.StatusBadRequest, "" // the gateway's own answer
+			}
 			t.Run(test.name, func(t *testing.T) {
 				request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\nConnection: close\r\n\r\n", test.line, test.host, test.header)
 

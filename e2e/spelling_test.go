@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"cmp"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // spellingPolicy has rules in an order that a comparison of prefixes, of raw paths or of hosts as they
@@ -83,6 +85,20 @@ type spelling struct {
 	nginx, traefik, caddy caller
 }
 
+// haproxy returns who gets to the app through HAProxy. It hands on what Caddy does, but for what it refuses itself: CONNECT, bytes
+// outside of ASCII, a URL with another host than Host, or without a path.
+func (s spelling) haproxy() caller {
+	rest, absolute := strings.CutPrefix(s.target, "http://")
+	host, _, path := strings.Cut(rest, "/")
+	switch {
+	case s.method == http.MethodConnect,
+		strings.ContainsFunc(s.target, func(r rune) bool { return r > unicode.MaxASCII }),
+		absolute && (!path || host != cmp.Or(s.host, "app.acme.localhost:PORT")):
+		return owner
+	}
+	return s.caddy
+}
+
 func (s spelling) request(port, cookie string) string {
 	lines := []string{s.method + " " + s.target + " HTTP/1.1", "Host: " + cmp.Or(s.host, "app.acme.localhost:PORT")}
 	if s.header != "" {
@@ -109,7 +125,7 @@ func TestPolicySpellings(t *testing.T) {
 		app.taken() // what the gateway's start has sent
 
 		for _, sp := range spellingTable() {
-			want := map[string]caller{"nginx": sp.nginx, "traefik": sp.traefik, "caddy": sp.caddy}[g.name]
+			want := map[string]caller{"nginx": sp.nginx, "traefik": sp.traefik, "caddy": sp.caddy, "haproxy": sp.haproxy()}[g.name]
 			for who, cookie := range map[caller]string{stranger: "", member: zoe} {
 				status, reason := wire(t, s.at.gateway, sp.request(port, cookie))
 				got := app.taken()

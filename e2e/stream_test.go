@@ -59,25 +59,71 @@ func (s *stack) sealedSessionOf(t *testing.T, g gateway, app string) string {
 	return s.sealedSession(t, zoe)
 }
 
-// Caddy by itself waits for ever for a service that doesn't answer; the example gives up, and lets nobody in.
-func TestCaddyAndServiceThatHangs(t *testing.T) {
+// Caddy by itself waits for ever for a service that doesn't answer, and HAProxy 2.6 asks four times; the examples give up, and let
+// nobody in.
+func TestServiceThatHangs(t *testing.T) {
 	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // connections wait in its queue
-	if err != nil {
-		t.Fatal(err)
+	for _, g := range []struct {
+		name   string
+		status int
+		start  func(t *testing.T, at addresses)
+	}{
+		{"caddy", http.StatusGatewayTimeout, func(t *testing.T, at addresses) {
+			dir := caddyExample(t, at)
+			replace(t, dir, "authkit.caddy", "response_header_timeout 15s", "response_header_timeout 300ms")
+			runCaddy(t, dir, "Caddyfile", at.gateway)
+		}},
+		{"haproxy", http.StatusGatewayTimeout, func(t *testing.T, at addresses) {
+			dir := haproxyExample(t, at)
+			replace(t, dir, "authkit.lua", "timeout = 15000", "timeout = 300")
+			runHAProxy(t, dir, at.gateway)
+		}},
+	} {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			silent, err := net.Listen("tcp", "127.0.0.1:0") // connections wait in its queue
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = silent.Close() })
+			s := newSite(t, gateway{name: g.name, profile: g.name, origin: localhost})
+			at := s.at
+			at.service = silent.Addr().String()
+			g.start(t, at)
+
+			a := newBrowser(t).open(s.origin + "/")
+
+			if a.Status != g.status || s.app.requests.Load() != 0 {
+				t.Errorf("got status %d and %d requests at the app, want %d and none", a.Status, s.app.requests.Load(), g.status)
+			}
+		})
 	}
-	t.Cleanup(func() { _ = silent.Close() })
-	s := newSite(t, gateway{name: "caddy", profile: "caddy", origin: localhost, start: startCaddy})
-	at := s.at
-	at.service = silent.Addr().String()
-	dir := caddyExample(t, at)
-	replace(t, dir, "authkit.caddy", "response_header_timeout 15s", "response_header_timeout 300ms")
-	runCaddy(t, dir, "Caddyfile", at.gateway)
+}
 
-	a := newBrowser(t).open(s.origin + "/")
+// HAProxy goes on with its next rule where a script fails: the rule lets nobody in.
+func TestHAProxyAndScriptThatFails(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{
+		"before the question": `error("broken")`,
+		"doesn't end":         `while true do end`,
+		"returns at once":     `do return end`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, gateway{name: "haproxy", profile: "haproxy", origin: localhost})
+			dir := haproxyExample(t, s.at)
+			replace(t, dir, "authkit.lua", `txn:set_var("txn.authkit", "asked")`, `txn:set_var("txn.authkit", "asked") `+line)
+			replace(t, dir, "haproxy.cfg", "global\n", "global\n    tune.lua.session-timeout 300ms\n")
+			runHAProxy(t, dir, s.at.gateway)
+			h := fetchHeaders()
+			h.Set("Cookie", "wos-session=x")
 
-	if a.Status != http.StatusGatewayTimeout || s.app.requests.Load() != 0 {
-		t.Errorf("got status %d and %d requests at the app, want 504 and none", a.Status, s.app.requests.Load())
+			a := newBrowser(t).send(http.MethodGet, s.origin+"/", h, "")
+
+			if a.Status != http.StatusServiceUnavailable || s.app.requests.Load() != 0 {
+				t.Errorf("got status %d and %d requests at the app, want 503 and none", a.Status, s.app.requests.Load())
+			}
+		})
 	}
 }
 

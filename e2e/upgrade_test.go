@@ -48,7 +48,7 @@ func (u *upgrader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + offer + "\r\n\r\n")
+	_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + offer + "\r\nSec-WebSocket-Accept: " + webSocketAccept(r) + "\r\n\r\n")
 	_ = rw.Flush()
 	if strings.Contains(strings.ToLower(offer), "h2c") {
 		serveHTTP2(conn, u)

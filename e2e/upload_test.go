@@ -32,6 +32,7 @@ func TestUploads(t *testing.T) {
 		}},
 		{"traefik", "traefik", localhost, startTraefik},
 		{"caddy", "caddy", localhost, startCaddy},
+		{"haproxy", "haproxy", localhost, startHAProxy},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
