@@ -340,7 +340,7 @@ sign-out: https://auth.example.com/logout, then the sign-out redirect that is th
 webhooks: none (WORKOS_WEBHOOK_SECRET): revoked sessions end with their access token
 AuthKit: http://emulator:4100 for the client client_01ABC
 trusted peers: 172.18.0.2/32 (TRUSTED_PROXIES)
-GATEWAY is not set: at /verify nothing but a session lets a request in; /verify/forward-auth and /verify/auth-request do without it
+GATEWAY is not set: at /verify nothing but a session lets a request in; /verify/forward-auth, /verify/auth-request and /verify/ext-authz do without it
 the API key goes to http://emulator:4100 unencrypted: WORKOS_API_HTTPS=false is for emulators
 no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter`
 	if got != want {

@@ -198,8 +198,6 @@ func notChosen(v variable, value string) string {
 	switch {
 	case v.name == "WORKOS_COOKIE_SAMESITE" && value == "strict":
 		return "with strict the return from AuthKit arrives without the cookie, and nobody can sign in: use lax"
-	case v.name == "GATEWAY" && (value == "envoy" || value == "istio"):
-		return "this version has no profile for " + value + " yet: use one of " + choices + ", or leave it unset"
 	default:
 		return fmt.Sprintf("%q is not known: use one of %s", value, choices)
 	}

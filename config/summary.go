@@ -68,7 +68,7 @@ func (c *Config) policy(s *site.Site, p *policy.Policy) string {
 
 // withoutGateway warns where /verify can only say no.
 func (c *Config) withoutGateway() Note {
-	const elsewhere = "; /verify/forward-auth and /verify/auth-request do without it"
+	const elsewhere = "; /verify/forward-auth, /verify/auth-request and /verify/ext-authz do without it"
 	if c.PolicyFile != "" {
 		return Note{"GATEWAY is not set: with a policy /verify answers 403 until it is" + elsewhere, true}
 	}

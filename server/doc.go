@@ -6,7 +6,7 @@
 //	health    healthz, readyz and what is degraded               (health.go)
 //	metrics   counts at the service's edges                      (metrics.go)
 //
-//	/verify, /verify/forward-auth, /verify/auth-request, /verify/sign-in   package verify
+//	/verify, /verify/forward-auth, /verify/auth-request, /verify/sign-in, /verify/ext-authz/*   package verify
 //	login, sign-up, callback, logout at the redirect URI's directory       package flow
 //	/healthz, /readyz                                                      here
 //

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/go-chi/chi/v5"
@@ -135,6 +136,10 @@ func (s *Server) withVerify(next http.Handler) http.Handler {
 		case "/verify/sign-in":
 			s.verify.SignIn(w, r)
 		default:
+			if strings.HasPrefix(path, verify.ExtAuthzPrefix+"/") {
+				s.verify.ExtAuthz(w, r)
+				return
+			}
 			next.ServeHTTP(w, r)
 		}
 	})

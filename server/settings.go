@@ -110,6 +110,8 @@ func gateway(name string) verify.Gateway {
 		return verify.ForwardAuth
 	case "nginx", "ingress-nginx":
 		return verify.AuthRequest
+	case "envoy", "istio":
+		return verify.ExtAuthz
 	}
 	return verify.FirstContact
 }

@@ -47,6 +47,19 @@ func TestAttacks(t *testing.T) {
 		{"client of nginx claims all forwarded headers", nil, "none", "/verify/auth-request",
 			originalAdmin + forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth/login"), 401, "no_session", `"path":"/admin"`},
 
+		{"client of Envoy claims another profile's headers", nil, "none", "/verify/ext-authz/admin",
+			"Host: app.example.com\nX-Original-Method: GET\nX-Original-URL: https://app.example.com/_auth/login\n" +
+				forwarded("X-Forwarded-Uri", "X-Forwarded-Uri: /_auth/login"), 401, "no_session", `"path":"/admin"`},
+		{"client of Envoy says where the request goes", nil, "none", "/verify/ext-authz/admin",
+			"Host: app.example.com\nX-Envoy-Original-Path: /_auth/login\nX-Envoy-Original-Host: other.example\n:path: /_auth/login\n:authority: other.example",
+			401, "no_session", `"path":"/admin"`},
+		{"client of Envoy asks about the question", nil, "good", "/verify/ext-authz/verify/ext-authz/_auth/login",
+			"Host: app.example.com", 403, "misconfigured", ""},
+		{"client of Envoy steps out of the prefix", nil, "none", "/verify/ext-authz/../../_auth/login",
+			"Host: app.example.com", 400, "bad_request", ""},
+		{"client of Envoy sends requirements", nil, "good", "/verify/ext-authz/reports?role=admin&role=owner&rolle=x",
+			"Host: app.example.com", 200, "", ""},
+
 		// CVE-2026-34457: a health checker's name opened everything.
 		{"a load balancer's name", nil, "none", "/verify/forward-auth",
 			forwardedReports + "User-Agent: GoogleHC/1.0", 401, "no_session", ""},

@@ -165,7 +165,7 @@ func (h *Handler) allow(c *checkRequest, v *session.Verified) *decision {
 		d.note = err.Error()
 		return d
 	}
-	several := c.profile != forwardAuth && len(lines) > 1 // nginx passes one line of a 200
+	several := !c.profile.passesEveryCookie() && len(lines) > 1
 	if !several {
 		d.cookies = lines
 	}

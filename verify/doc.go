@@ -1,7 +1,7 @@
 // Package verify answers what a gateway asks about every request:
 // may it pass, and who is it from?
 //
-//	peer trusted? (gateway.go) -> original request (original.go), what kind it is (client.go)
+//	peer trusted? (gateway.go) -> original request (original.go, extauthz.go), what kind it is (client.go)
 //	              -> protected host, flow endpoint, the policy's rule, preflight (decide.go)
 //	              -> credential: session, bearer token or API key (credential.go)
 //	              -> the rule's requirements, and the verify URL's (decide.go)
@@ -13,6 +13,7 @@
 //	profile       endpoint               denies with
 //	forward-auth  /verify/forward-auth   303, 401, 403, 400, 429, 503
 //	auth-request  /verify/auth-request   401, 403, 503
+//	ext-authz     /verify/ext-authz/*    303, 401, 403, 400, 429, 503
 //	sign-in       /verify/sign-in        303, 401, 403, 400, 429, 503 (nginx's error_page 401)
 //	first contact /verify without GATEWAY: by the session alone
 //

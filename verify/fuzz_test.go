@@ -38,6 +38,30 @@ func FuzzForwarded(f *testing.F) {
 	})
 }
 
+func FuzzExtAuthz(f *testing.F) {
+	f.Add("GET", "app.example.com", "/reports?year=2026&q=a%26b")
+	f.Add("PROPFIND", "APP.example.com.:8443", "/a%2Fb/../c;d//e#f?g")
+	f.Add("GET", "app.example.com", "")
+	f.Add("GET", "app.example.com", "?x")
+	f.Add("GET", "app.example.com", "//evil.example/")
+	f.Add("GET", "evil.example", "/\\@app.example.com/")
+	f.Add("GET", "app.example.com, evil.example", "/%zz")
+	f.Add("POST", "", "/\x00\x7f\x80 \r\n")
+	f.Fuzz(func(t *testing.T, method, host, uri string) {
+		asked := func(method, host, uri string) *http.Request {
+			return &http.Request{Method: method, Host: host, RequestURI: ExtAuthzPrefix + uri, Header: http.Header{}}
+		}
+		o, err := readExtAuthz(asked(method, host, uri), "https")
+		if err != nil {
+			return
+		}
+		checkCanonical(t, o)
+		if again, err := readExtAuthz(asked(o.method, o.host.String(), o.uri), "https"); err != nil || again != o {
+			t.Errorf("%+v: read again, got %+v, %v", o, again, err)
+		}
+	})
+}
+
 func FuzzOriginalURL(f *testing.F) {
 	f.Add("GET", "https://app.example.com/reports?year=2026&q=a%26b")
 	f.Add("PROPFIND", "wss://APP.example.com.:8443/a%2Fb/../c;d//e#f?g")

@@ -17,6 +17,7 @@ const (
 	FirstContact Gateway = iota
 	ForwardAuth          // Traefik, Caddy, HAProxy
 	AuthRequest          // nginx, ingress-nginx
+	ExtAuthz             // Envoy, Istio
 )
 
 // profile is the way in which one endpoint is asked and answers.
@@ -26,11 +27,15 @@ const (
 	forwardAuth profile = iota
 	authRequest
 	signIn
+	extAuthz
 	sessionOnly // /verify without GATEWAY and without headers
 )
 
 // reachesBrowser reports whether a denial gets to the browser as it is.
-func (p profile) reachesBrowser() bool { return p == forwardAuth || p == signIn }
+func (p profile) reachesBrowser() bool { return p != authRequest && p != sessionOnly }
+
+// passesEveryCookie reports whether all Set-Cookie lines of a 200 may get to the browser. nginx passes one.
+func (p profile) passesEveryCookie() bool { return p == forwardAuth || p == extAuthz }
 
 // badRequestStatus is 403 where nginx would turn a 400 into a 500. It is never
 // 401: a gateway that is set up wrongly must not become a sign-in loop.
@@ -107,7 +112,7 @@ func (h *Handler) isVerifyEndpoint(path string) bool {
 	case rest == "":
 		return h.Site.Prefix() == "/"
 	}
-	return rest == "/forward-auth" || rest == "/auth-request" || rest == "/sign-in"
+	return rest == "/forward-auth" || rest == "/auth-request" || rest == "/sign-in" || strings.HasPrefix(rest, "/ext-authz/")
 }
 
 // untrusted denies a peer whose address only the log may name.

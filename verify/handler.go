@@ -96,6 +96,8 @@ func (h *Handler) Verify(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, r, forwardAuth, false)
 	case h.Gateway == AuthRequest:
 		h.answer(w, r, authRequest, false)
+	case h.Gateway == ExtAuthz:
+		h.answer(w, r, extAuthz, false)
 	case hasAny(r.Header, forwardHeaders[:]):
 		h.answer(w, r, forwardAuth, true)
 	default:
@@ -171,7 +173,7 @@ func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkReq
 	if !h.Peers.trusts(r.RemoteAddr) {
 		return checkRequest{profile: p, header: r.Header, client: classify(r.Header, r.Method)}, untrusted(r.RemoteAddr)
 	}
-	o, err := p.read(r.Header, h.Site.Scheme())
+	o, err := p.read(r, h.Site.Scheme())
 	if err != nil {
 		return checkRequest{profile: p, header: r.Header, client: classify(r.Header, r.Method)}, badRequest(p, err)
 	}
@@ -179,7 +181,7 @@ func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkReq
 	if p == sessionOnly {
 		method = r.Method
 	}
-	require, d := h.requirements(firstContact, r.URL.RawQuery)
+	require, d := h.requirements(firstContact, requirementsOf(p, r))
 	return checkRequest{
 		profile: p, firstContact: firstContact, header: r.Header, remoteAddr: r.RemoteAddr,
 		original: o, client: classify(r.Header, method), require: require,
@@ -211,6 +213,11 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 		header["Cache-Control"] = noStore
 		header["Vary"] = varyCookie
 		h.Headers.set(header, d.identity)
+		if c.profile == extAuthz {
+			if names := h.Headers.removal(c.header, header); len(names) > 0 {
+				header[removeHeader] = []string{strings.Join(names, ",")}
+			}
+		}
 		if h.AppCookies != nil {
 			header["Cookie"] = []string{h.cookies(c, d)}
 		}

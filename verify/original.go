@@ -56,13 +56,16 @@ const (
 	meansOriginal = "the request has X-Original-… headers, which /verify/auth-request reads (GATEWAY=nginx or ingress-nginx)"
 )
 
-// read returns the original request as the profile's headers tell it. scheme is the site's.
-func (p profile) read(h http.Header, scheme string) (original, error) {
+// read returns the original request as the profile tells it. scheme is the site's.
+func (p profile) read(r *http.Request, scheme string) (original, error) {
+	h := r.Header
 	switch p {
 	case sessionOnly:
 		return original{}, nil
 	case forwardAuth:
 		return readForwarded(h, scheme)
+	case extAuthz:
+		return readExtAuthz(r, scheme)
 	}
 	return readOriginal(h, scheme)
 }

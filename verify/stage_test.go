@@ -36,6 +36,7 @@ type stage struct {
 	peer     string
 	now      time.Time
 	ids      map[string]bool // request ids so far
+	require  string          // of the check's context extensions
 }
 
 func newStage(t testing.TB, settings map[string]string) *stage {
@@ -58,7 +59,9 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 		case "cookie domain":
 			domain = value
 		case "gateway":
-			config.Gateway = map[string]Gateway{"forward-auth": ForwardAuth, "auth-request": AuthRequest}[value]
+			config.Gateway = map[string]Gateway{"forward-auth": ForwardAuth, "auth-request": AuthRequest, "ext-authz": ExtAuthz}[value]
+		case "context extensions": // of a gRPC check
+			s.require = value
 		case "identity headers":
 			config.Headers = RemoteHeaders()
 		case "allow preflight":
@@ -133,7 +136,11 @@ func (s *stage) ask(method, endpoint string, header http.Header) *httptest.Respo
 	q := httptest.NewRequestWithContext(s.t.Context(), method, endpoint, nil)
 	q.Header, q.RemoteAddr = header, s.peer
 	w := httptest.NewRecorder()
-	switch q.URL.Path {
+	switch endpointOf(q) {
+	case "/verify/ext-authz":
+		q.Host = header.Get("Host")
+		header.Del("Host")
+		s.handler.ExtAuthz(w, q.WithContext(WithRequirements(q.Context(), s.require)))
 	case "/verify":
 		s.handler.Verify(w, q)
 	case "/verify/forward-auth":
@@ -150,12 +157,21 @@ func (s *stage) ask(method, endpoint string, header http.Header) *httptest.Respo
 	return w
 }
 
+// endpointOf returns the path without the original one that Envoy writes behind it.
+func endpointOf(q *http.Request) string {
+	if strings.HasPrefix(q.URL.Path, ExtAuthzPrefix) {
+		return ExtAuthzPrefix
+	}
+	return q.URL.Path
+}
+
 // The statuses of each endpoint; what isn't here makes nginx answer 500, or a
 // browser send a form again.
 var statuses = map[string][]int{
 	"/verify":              {200, 303, 400, 401, 403, 503},
 	"/verify/forward-auth": {200, 303, 400, 401, 403, 429, 503},
 	"/verify/auth-request": {200, 401, 403, 503},
+	"/verify/ext-authz":    {200, 303, 400, 401, 403, 429, 503},
 	"/verify/sign-in":      {200, 303, 400, 401, 403, 429, 503},
 }
 
@@ -170,7 +186,7 @@ var requestID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 func (s *stage) checkAlways(q *http.Request, w *httptest.ResponseRecorder) {
 	s.t.Helper()
 	h := w.Header()
-	if !slices.Contains(statuses[q.URL.Path], w.Code) {
+	if !slices.Contains(statuses[endpointOf(q)], w.Code) {
 		s.t.Errorf("got status %d at %s", w.Code, q.URL.Path)
 	}
 	if got := h["Cache-Control"]; !slices.Equal(got, []string{"private, no-store"}) {
