@@ -7,6 +7,7 @@
 //	metrics   counts at the service's edges                      (metrics.go)
 //
 //	/verify, /verify/forward-auth, /verify/auth-request, /verify/sign-in, /verify/ext-authz/*   package verify
+//	Envoy's ext_authz and the health service over gRPC                     package extauthz
 //	login, sign-up, callback, logout at the redirect URI's directory       package flow
 //	/healthz, /readyz                                                      here
 //

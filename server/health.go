@@ -18,15 +18,23 @@ import (
 func (s *Server) health(r chi.Router) {
 	r.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { status(w, http.StatusOK, "ok") })
 	r.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		switch {
-		case s.stopping.Load():
-			status(w, http.StatusServiceUnavailable, "stopping")
-		case !s.keys.Ready():
-			status(w, http.StatusServiceUnavailable, "waiting for AuthKit's key set: "+s.keys.URL)
-		default:
-			status(w, http.StatusOK, strings.Join(append([]string{"ready"}, s.degraded()...), "\n"))
+		if why := s.unready(); why != "" {
+			status(w, http.StatusServiceUnavailable, why)
+			return
 		}
+		status(w, http.StatusOK, strings.Join(append([]string{"ready"}, s.degraded()...), "\n"))
 	})
+}
+
+// unready says why sessions can't be judged; empty: they can.
+func (s *Server) unready() string {
+	switch {
+	case s.stopping.Load():
+		return "stopping"
+	case !s.keys.Ready():
+		return "waiting for AuthKit's key set: " + s.keys.URL
+	}
+	return ""
 }
 
 // degraded says what doesn't work as it should, a line each.
@@ -63,6 +71,6 @@ func status(w http.ResponseWriter, code int, text string) {
 // root says where one is, to an operator who opens the service's own address. It is no 2xx: a gateway that
 // was told to ask at the address without a path would let everybody in.
 func (s *Server) root(w http.ResponseWriter, _ *http.Request) {
-	status(w, http.StatusNotFound, "This is authkit-forward-auth. A gateway asks it at /verify/forward-auth or /verify/auth-request;"+
+	status(w, http.StatusNotFound, "This is authkit-forward-auth. A gateway asks it at /verify/forward-auth, /verify/auth-request or /verify/ext-authz;"+
 		"\npeople sign in at "+s.site.Endpoint(site.Login)+". /healthz and /readyz say how it is.")
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
+	"github.com/authkit-forward-auth/authkit-forward-auth/extauthz"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
@@ -33,6 +34,7 @@ type Server struct {
 	sessions *session.Manager
 	flow     *flow.Flow
 	verify   *verify.Handler
+	extAuthz *extauthz.Handler
 	policy   *policyfile.File // nil: there is none
 	store    *redis.Store     // nil: this process is alone
 	metrics  *metrics
@@ -64,6 +66,9 @@ func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("server: flow: %w", err)
 	}
 	s.verify = verify.New(s.verifySettings(client))
+	s.extAuthz = &extauthz.Handler{
+		Verify: s.verify.ExtAuthz, Identity: s.verify.Headers.Names(), Ready: func() bool { return s.unready() == "" }, Log: s.log,
+	}
 	return s, nil
 }
 
@@ -135,6 +140,10 @@ func (s *Server) withVerify(next http.Handler) http.Handler {
 			s.verify.AuthRequest(w, r)
 		case "/verify/sign-in":
 			s.verify.SignIn(w, r)
+		case extauthz.CheckPath:
+			s.extAuthz.Check(w, r)
+		case extauthz.HealthPath:
+			s.extAuthz.Health(w, r)
 		default:
 			if strings.HasPrefix(path, verify.ExtAuthzPrefix+"/") {
 				s.verify.ExtAuthz(w, r)

@@ -10,8 +10,8 @@ import (
 // ExtAuthzPrefix is the path_prefix of Envoy's HTTP ext_authz: the original path follows it.
 const ExtAuthzPrefix = "/verify/ext-authz"
 
-// removeHeader tells Envoy which of the client's headers the app must not get.
-const removeHeader = "X-Envoy-Auth-Headers-To-Remove"
+// RemoveHeader tells Envoy which of the client's headers the app must not get, with commas between.
+const RemoveHeader = "X-Envoy-Auth-Headers-To-Remove"
 
 // ExtAuthz answers /verify/ext-authz/*, as Envoy's HTTP ext_authz asks: the method and the host are the
 // original request's own, the path follows the prefix, and the query is the client's. So requirements come from

@@ -215,7 +215,7 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 		h.Headers.set(header, d.identity)
 		if c.profile == extAuthz {
 			if names := h.Headers.removal(c.header, header); len(names) > 0 {
-				header[removeHeader] = []string{strings.Join(names, ",")}
+				header[RemoveHeader] = []string{strings.Join(names, ",")}
 			}
 		}
 		if h.AppCookies != nil {
