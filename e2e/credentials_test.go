@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -231,7 +232,9 @@ func TestAPIKeyFlood(t *testing.T) {
 		statuses := map[int]int{}
 		for i := range 30 {
 			h := key(fmt.Sprintf("sk_unknown_%016d", i))
-			h.Set("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", i))
+			if g.name != "envoy-http" { // it appends to the client's own, and this client's address is one of TRUSTED_PROXIES
+				h.Set("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", i))
+			}
 			h.Set("X-Real-Ip", fmt.Sprintf("203.0.113.%d", i))
 			a := b.send(http.MethodGet, s.origin+"/v1/reports", h, "")
 			statuses[a.Status]++
@@ -275,6 +278,12 @@ func TestCredentialsStayOutOfTheApp(t *testing.T) {
 			dir := haproxyExample(t, at)
 			replace(t, dir, "haproxy.cfg", "backend app\n", "backend app"+snippet(t, "haproxy", `(?s)    http-request del-header Authorization.*?\n\n`))
 			runHAProxy(t, dir, at.gateway)
+		}},
+		{"envoy", "envoy", localhost, func(t *testing.T, at addresses) {
+			file := envoyExample(t, at, "envoy.yaml")
+			line := snippet(t, "envoy", `(?s)    request_headers_to_remove: .*?\n`)
+			replace(t, filepath.Dir(file), "envoy.yaml", "- match: {prefix: /}", "- match: {prefix: /}\n                "+strings.TrimSpace(line))
+			runEnvoy(t, file, at.gateway)
 		}},
 	} {
 		t.Run(g.name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // One denial is one line in the log, under the id that the client sees, though nginx asks twice.
 func TestOneDenialIsOneLine(t *testing.T) {
 	t.Parallel()
-	eachGateway(t, func(t *testing.T, g gateway) {
+	eachGatewayWithRequirements(t, func(t *testing.T, g gateway) {
 		s := newStack(t, g)
 		nobody, member := newBrowser(t), newBrowser(t)
 		member.signInTo(s, acmeID, sam)

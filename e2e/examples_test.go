@@ -50,7 +50,7 @@ func TestExamplesNameEveryIdentityHeader(t *testing.T) {
 		}
 		wantNames(t, strings.Split(match[1], ","), want)
 	})
-	for _, file := range []string{"nginx/README.md", "traefik/README.md", "caddy/README.md", "haproxy/README.md"} {
+	for _, file := range []string{"nginx/README.md", "traefik/README.md", "caddy/README.md", "haproxy/README.md", "envoy/README.md"} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			text := example(t, file)

@@ -24,16 +24,23 @@ type traits struct {
 	renewsOn200 bool // a 200 to a script carries the session's new cookie
 	allCookies  bool // as many as there are
 	oneHost     bool // refuses a request whose URL and Host name two hosts
+	noRequire   bool // has no requirements per route
 }
 
 // traits returns those of the gateway's kind.
 func (g gateway) traits() traits {
-	return map[string]traits{
-		"nginx":   {closed: http.StatusInternalServerError, renewsOn200: true},
-		"traefik": {closed: http.StatusInternalServerError},
-		"caddy":   {closed: http.StatusBadGateway, renewsOn200: true, allCookies: true},
-		"haproxy": {closed: http.StatusServiceUnavailable, renewsOn200: true, allCookies: true, oneHost: true},
-	}[g.profile]
+	kinds := map[string]traits{
+		"nginx":      {closed: http.StatusInternalServerError, renewsOn200: true},
+		"traefik":    {closed: http.StatusInternalServerError},
+		"caddy":      {closed: http.StatusBadGateway, renewsOn200: true, allCookies: true},
+		"haproxy":    {closed: http.StatusServiceUnavailable, renewsOn200: true, allCookies: true, oneHost: true},
+		"envoy":      {closed: http.StatusServiceUnavailable, renewsOn200: true, allCookies: true},
+		"envoy-http": {closed: http.StatusServiceUnavailable, renewsOn200: true, allCookies: true, noRequire: true},
+	}
+	if own, ok := kinds[g.name]; ok {
+		return own
+	}
+	return kinds[g.profile]
 }
 
 // addresses says where everybody listens, each as host:port.
@@ -48,6 +55,8 @@ func gateways() []gateway {
 		{"traefik", "traefik", localhost, startTraefik},
 		{"caddy", "caddy", localhost, startCaddy},
 		{"haproxy", "haproxy", localhost, startHAProxy},
+		{"envoy", "envoy", localhost, startEnvoy},
+		{"envoy-http", "envoy", localhost, startEnvoyOverHTTP},
 	}
 }
 
@@ -55,6 +64,20 @@ func gateways() []gateway {
 func eachGateway(t *testing.T, test func(t *testing.T, g gateway)) {
 	t.Helper()
 	for _, g := range gateways() {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, g)
+		})
+	}
+}
+
+// eachGatewayWithRequirements runs a test with each that can have requirements per route.
+func eachGatewayWithRequirements(t *testing.T, test func(t *testing.T, g gateway)) {
+	t.Helper()
+	for _, g := range gateways() {
+		if g.traits().noRequire {
+			continue
+		}
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, g)

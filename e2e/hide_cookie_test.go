@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -33,13 +34,19 @@ func startHidingCookie() []gateway {
 			replace(t, dir, "haproxy.cfg", "# http-request set-header Cookie", "http-request set-header Cookie")
 			runHAProxy(t, dir, at.gateway)
 		}},
+		{"envoy-http", "envoy", localhost, func(t *testing.T, at addresses) {
+			file := envoyExample(t, at, "envoy-http.yaml")
+			replace(t, filepath.Dir(file), "envoy-http.yaml", "# - {exact: cookie", "- {exact: cookie")
+			runEnvoy(t, file, at.gateway)
+		}},
 	}
 }
 
 // With HIDE_SESSION_COOKIE=true the app gets its own cookies, byte for byte, and not the service's.
 func TestHideSessionCookie(t *testing.T) {
 	t.Parallel()
-	for _, g := range startHidingCookie() {
+	withoutLines := gateway{"envoy", "envoy", localhost, startEnvoy} // gRPC needs none
+	for _, g := range append(startHidingCookie(), withoutLines) {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStack(t, g, "HIDE_SESSION_COOKIE=true")
@@ -74,6 +81,9 @@ func TestHideSessionCookie(t *testing.T) {
 func TestHideSessionCookieWithoutTheVariable(t *testing.T) {
 	t.Parallel()
 	for _, g := range startHidingCookie() {
+		if g.profile == "envoy" { // takes none without it
+			continue
+		}
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStack(t, g)

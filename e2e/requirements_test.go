@@ -52,7 +52,7 @@ func (a answer) links() map[string]string {
 // Two places with different requirements, and a client's own query, which changes nothing.
 func TestRequirementsPerRoute(t *testing.T) {
 	t.Parallel()
-	eachGateway(t, func(t *testing.T, g gateway) {
+	eachGatewayWithRequirements(t, func(t *testing.T, g gateway) {
 		s := newStack(t, g)
 		admin, member, owner, nobody := newBrowser(t), newBrowser(t), newBrowser(t), newBrowser(t)
 		admin.signIn(s.origin+"/", zoe)
@@ -108,7 +108,7 @@ func TestRequirementsPerRoute(t *testing.T) {
 // the page.
 func TestSwitchOfOrganization(t *testing.T) {
 	t.Parallel()
-	eachGateway(t, func(t *testing.T, g gateway) {
+	eachGatewayWithRequirements(t, func(t *testing.T, g gateway) {
 		s := newStack(t, g)
 		b := newBrowser(t)
 		b.signInTo(s, acmeID, sam)
@@ -151,7 +151,7 @@ func TestSwitchOfOrganization(t *testing.T) {
 // A page of another site can't move a session, and who is no member is told so.
 func TestSwitchIsRefused(t *testing.T) {
 	t.Parallel()
-	eachGateway(t, func(t *testing.T, g gateway) {
+	eachGatewayWithRequirements(t, func(t *testing.T, g gateway) {
 		s := newStack(t, g)
 		b := newBrowser(t)
 		b.signInTo(s, acmeID, sam)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -99,6 +100,32 @@ func (s spelling) haproxy() caller {
 	return s.caddy
 }
 
+var (
+	refusedByEnvoy = regexp.MustCompile(`(?i)%(2f|5c|00)|#`)
+	// Where the example asks for all that one of its routes asks for.
+	oddForEnvoy = regexp.MustCompile(`(?i)%(2[de]|3[0-9b]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae]|25)|;`)
+)
+
+// envoy returns who gets to the app through Envoy over gRPC.
+func (s spelling) envoy() caller {
+	if oddForEnvoy.MatchString(s.target) && !strings.Contains(s.target, "..") && !strings.Contains(strings.ToLower(s.target), "%2e") {
+		return owner
+	}
+	return s.envoyOverHTTP()
+}
+
+// envoyOverHTTP returns who gets to the app through Envoy, which cleans paths as Traefik does, takes \ for /, and refuses
+// escaped slashes.
+func (s spelling) envoyOverHTTP() caller {
+	switch {
+	case refusedByEnvoy.MatchString(s.target):
+		return owner
+	case s.target == `/\x\owners`:
+		return member
+	}
+	return s.traefik
+}
+
 func (s spelling) request(port, cookie string) string {
 	lines := []string{s.method + " " + s.target + " HTTP/1.1", "Host: " + cmp.Or(s.host, "app.acme.localhost:PORT")}
 	if s.header != "" {
@@ -125,7 +152,7 @@ func TestPolicySpellings(t *testing.T) {
 		app.taken() // what the gateway's start has sent
 
 		for _, sp := range spellingTable() {
-			want := map[string]caller{"nginx": sp.nginx, "traefik": sp.traefik, "caddy": sp.caddy, "haproxy": sp.haproxy()}[g.name]
+			want := map[string]caller{"nginx": sp.nginx, "traefik": sp.traefik, "caddy": sp.caddy, "haproxy": sp.haproxy(), "envoy": sp.envoy(), "envoy-http": sp.envoyOverHTTP()}[g.name]
 			for who, cookie := range map[caller]string{stranger: "", member: zoe} {
 				status, reason := wire(t, s.at.gateway, sp.request(port, cookie))
 				got := app.taken()

@@ -33,6 +33,7 @@ func TestUploads(t *testing.T) {
 		{"traefik", "traefik", localhost, startTraefik},
 		{"caddy", "caddy", localhost, startCaddy},
 		{"haproxy", "haproxy", localhost, startHAProxy},
+		{"envoy", "envoy", localhost, startEnvoy},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()

@@ -210,7 +210,9 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 		header["Set-Cookie"] = d.cookies
 	}
 	if d.status == http.StatusOK {
-		header["Cache-Control"] = noStore
+		if c.profile != extAuthz || len(d.cookies) > 0 { // Envoy adds it to the app's answer
+			header["Cache-Control"] = noStore
+		}
 		header["Vary"] = varyCookie
 		h.Headers.set(header, d.identity)
 		if c.profile == extAuthz {
