@@ -340,11 +340,32 @@ sign-out: https://auth.example.com/logout, then the sign-out redirect that is th
 webhooks: none (WORKOS_WEBHOOK_SECRET): revoked sessions end with their access token
 AuthKit: http://emulator:4100 for the client client_01ABC
 trusted peers: 172.18.0.2/32 (TRUSTED_PROXIES)
-GATEWAY is not set: at /verify nothing but a session lets a request in; /verify/forward-auth, /verify/auth-request and /verify/ext-authz do without it
+GATEWAY is not set: at /verify nothing but a session lets a request in, and the gateway needs routes to the sign-in flow; /verify/forward-auth, /verify/auth-request and /verify/ext-authz do without GATEWAY
 the API key goes to http://emulator:4100 unencrypted: WORKOS_API_HTTPS=false is for emulators
 no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// nginx can't hand on what the flow answers, so it needs routes.
+func TestSummarySaysWhoNeedsRoutes(t *testing.T) {
+	t.Parallel()
+	for gateway, needs := range map[string]bool{
+		"nginx": true, "ingress-nginx": true, "": true, "traefik": false, "caddy": false, "haproxy": false, "envoy": false, "istio": false,
+	} {
+		c := mustParse(t, environ("GATEWAY", gateway))
+		s, err := site.New(c.RedirectURI, c.CookieDomain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		says := false
+		for _, note := range c.Summary(s, nil) {
+			says = says || strings.Contains(note.Text, "the gateway needs routes to the sign-in flow")
+		}
+		if says != needs {
+			t.Errorf("GATEWAY=%s: says that routes are needed: %t, want %t", gateway, says, needs)
+		}
 	}
 }
 

@@ -24,8 +24,11 @@ func (c *Config) Summary(s *site.Site, p *policy.Policy) []Note {
 		{Text: "AuthKit: " + c.APIURL().String() + " for the client " + c.ClientID},
 		{Text: "trusted peers: " + c.TrustedProxies.String() + " (TRUSTED_PROXIES)"},
 	}
-	if c.Gateway == "" {
+	switch c.Gateway {
+	case "":
 		notes = append(notes, c.withoutGateway())
+	case "nginx", "ingress-nginx":
+		notes = append(notes, Note{Text: "GATEWAY=" + c.Gateway + ": the gateway needs routes to the sign-in flow's endpoints below " + s.Endpoint("")})
 	}
 	if api := c.APIURL(); api.Scheme == "http" && !isLocal(c.APIHostname) {
 		notes = append(notes, Note{Warn: true,
@@ -68,7 +71,7 @@ func (c *Config) policy(s *site.Site, p *policy.Policy) string {
 
 // withoutGateway warns where /verify can only say no.
 func (c *Config) withoutGateway() Note {
-	const elsewhere = "; /verify/forward-auth, /verify/auth-request and /verify/ext-authz do without it"
+	const elsewhere = ", and the gateway needs routes to the sign-in flow; /verify/forward-auth, /verify/auth-request and /verify/ext-authz do without GATEWAY"
 	if c.PolicyFile != "" {
 		return Note{"GATEWAY is not set: with a policy /verify answers 403 until it is" + elsewhere, true}
 	}

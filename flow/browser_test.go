@@ -262,7 +262,6 @@ var (
 
 	anchor    = regexp.MustCompile(`<a (?:id="next" )?href="([^"]*)"[^>]*>([^<]*)</a>`)
 	formTag   = regexp.MustCompile(`(?s)<form method="post" action="([^"]*)">(.*?)</form>`)
-	hidden    = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 	buttonTag = regexp.MustCompile(`<button>([^<]*)</button>`)
 )
 
@@ -279,7 +278,7 @@ func (a *answer) link(text string) string {
 // press sends the page's form whose button has that text.
 func (b *browser) press(a *answer, text string, headers ...string) *answer {
 	b.t.Helper()
-	action, fields, ok := a.form(text)
+	action, _, ok := a.form(text)
 	if !ok {
 		b.t.Fatalf("no button %q on the page: %s", text, a.body)
 	}
@@ -287,20 +286,20 @@ func (b *browser) press(a *answer, text string, headers ...string) *answer {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.post(target.String(), fields, headers...)
+	return b.post(target.String(), nil, headers...)
 }
 
-func (a *answer) form(text string) (action string, fields url.Values, ok bool) {
+// form returns the action of the form whose button has that text, and what it sends: its action's query.
+func (a *answer) form(text string) (action string, query url.Values, ok bool) {
 	for _, m := range formTag.FindAllStringSubmatch(a.body, -1) {
 		button := buttonTag.FindStringSubmatch(m[2])
 		if button == nil || html.UnescapeString(button[1]) != text {
 			continue
 		}
-		fields = url.Values{}
-		for _, field := range hidden.FindAllStringSubmatch(m[2], -1) {
-			fields.Add(html.UnescapeString(field[1]), html.UnescapeString(field[2]))
-		}
-		return html.UnescapeString(m[1]), fields, true
+		action = html.UnescapeString(m[1])
+		_, raw, _ := strings.Cut(action, "?")
+		query, err := url.ParseQuery(raw)
+		return action, query, err == nil
 	}
 	return "", nil, false
 }

@@ -23,6 +23,10 @@
 // third time within a minute each gets a page that names the cause. No sign-in and
 // no switch leads to an endpoint of the flow.
 //
+// A gateway that asks /verify about one of the endpoints gets the flow's answer to hand on
+// (through.go), without a body and never a 2xx. So what a form of ours sends stands in its
+// address, and the choice of an organization in a cookie.
+//
 // Where a browser brings session cookies in several scopes, sign-in and sign-out expire
 // those that aren't the session's own.
 //

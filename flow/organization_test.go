@@ -98,43 +98,59 @@ func TestForgedSelection(t *testing.T) {
 	w := newWorld(t, settings{})
 	owner := w.browser(t)
 	page := owner.choosing()
-	_, fields, _ := page.form("Globex")
-	genuine := fields.Get("selection")
+	action, query, _ := page.form("Globex")
+	address := app + action
+	genuine := owner.sends(address)["__Host-authkit-selection"]
 	flipped := []byte(genuine)
 	flipped[len(flipped)/2] ^= 1
-	plaintext := fmt.Appendf(nil, `{"p":"x","s":"x","t":%q}`, w.clock.Now().Format(time.RFC3339))
+	state := query.Get("state")
+	plaintext := fmt.Appendf(nil, `{"p":"x","s":%q,"t":%q}`, fingerprint(state), w.clock.Now().Format(time.RFC3339))
 	tests := []struct {
 		name      string
 		selection string
+		again     string // where the page leads on
 	}{
-		{"empty", ""}, {"changed", string(flipped)}, {"cut", genuine[:len(genuine)-2]}, {"not sealed", string(plaintext)},
-		{"a state's box", w.states.Seal(plaintext)}, {"an attempts' box", w.attempts.Seal(plaintext)},
-		{"no JSON", w.selections.Seal([]byte("x"))}, {"of a state that doesn't open", w.selections.Seal(plaintext)},
-		{"too long", strings.Repeat("A", maxForm)}, {"far too long", strings.Repeat("A", 1<<20)},
+		{"none", "", login}, {"changed", string(flipped), login}, {"cut", genuine[:len(genuine)-2], login}, {"not sealed", "x", login},
+		{"a state's box", w.states.Seal(plaintext), login}, {"an attempts' box", w.attempts.Seal(plaintext), login},
+		{"no JSON", w.selections.Seal([]byte("x")), login}, {"too long", strings.Repeat("A", 3900), login},
+		{"another browser's, without the state's cookie", genuine, login + "?rd=https%3A%2F%2Fapp.example.com%2Fpage"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := w.browser(t)
-			b.plant(app+"/", "__Host-authkit-state-0-planted", fingerprint("x"))
-			w.wantRefusal(t, b.post(callback, url.Values{"selection": {tt.selection}, "organization_id": fields["organization_id"]}), login)
+			if tt.selection != "" {
+				b.plant(app+"/", "__Host-authkit-selection", tt.selection)
+			}
+			w.wantRefusal(t, b.post(address, nil), tt.again)
 		})
 	}
-	const again = login + "?rd=https%3A%2F%2Fapp.example.com%2Fpage"
-	t.Run("in another browser", func(t *testing.T) {
-		t.Parallel()
-		w.wantRefusal(t, w.browser(t).post(callback, fields), again)
-	})
 	for name, origin := range map[string]string{"foreign": "https://evil.example", "null": "null", "missing": "", "http": "http://app.example.com"} {
 		t.Run("origin "+name, func(t *testing.T) {
 			t.Parallel()
-			w.wantRefusal(t, owner.post(callback, fields, "Origin: "+origin), login)
+			w.wantRefusal(t, owner.post(address, nil, "Origin: "+origin), login)
 		})
 	}
-	t.Run("in the URL", func(t *testing.T) {
+	t.Run("in a body", func(t *testing.T) {
 		t.Parallel()
-		w.wantRefusal(t, owner.post(callback+"?"+fields.Encode(), nil), login)
+		w.wantRefusal(t, owner.post(callback, query), login)
 	})
+}
+
+// A selection belongs to the sign-in that it was made for.
+func TestSelectionOfAnotherSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	b := w.browser(t)
+	first, _, _ := b.choosing().form("Globex")
+	w.clock.advance(time.Second)
+	second := b.choosing()
+
+	w.wantRefusal(t, b.post(app+first, nil), login+"?rd=https%3A%2F%2Fapp.example.com%2Fpage")
+
+	if a := b.press(second, "Globex"); a.location() != app+"/page" {
+		t.Errorf("the latest: got status %d to %q", a.status, a.location())
+	}
 }
 
 func TestSelectionTwice(t *testing.T) {
@@ -158,9 +174,9 @@ func TestSelectionOfAnotherOrganization(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, settings{})
 			b := w.browser(t)
-			_, fields, _ := b.choosing().form("Globex")
-			fields.Set("organization_id", id)
-			a := b.post(callback, fields)
+			_, query, _ := b.choosing().form("Globex")
+			query.Set("organization_id", id)
+			a := b.post(callback+"?"+query.Encode(), nil)
 			if a.cookie("wos-session") != "" || !strings.HasPrefix(a.location(), login+"?") {
 				t.Fatalf("got status %d to %q, cookies %q", a.status, a.location(), a.header["Set-Cookie"])
 			}
@@ -199,7 +215,7 @@ func TestOrganizationNamesAreEscaped(t *testing.T) {
 		})
 	})
 	a := b.get(address) // the browser looks for scripts
-	if _, fields, ok := a.form("<script>alert(2)</script>"); !ok || fields.Get("organization_id") != `"><script>alert(1)</script>` {
+	if _, query, ok := a.form("<script>alert(2)</script>"); !ok || query.Get("organization_id") != `"><script>alert(1)</script>` {
 		t.Errorf("got status %d: %s", a.status, a.body)
 	}
 	if strings.Contains(a.body, "s3cret") {

@@ -65,7 +65,7 @@ func noOrganizationPage() page.Page {
 func (f *Flow) confirmSwitchPage(m switchRequest) page.Page {
 	return page.Page{
 		Status: http.StatusOK, Title: "Switch organization?", Text: "This moves your session to the organization " + m.organizationID + ".",
-		Buttons: []page.Button{{Text: "Switch", Action: f.Site.Prefix() + site.Switch, Fields: map[string]string{"organization_id": m.organizationID, "rd": m.returnURL}}},
+		Buttons: []page.Button{{Text: "Switch", Action: f.switchURL(site.Switch, m)}},
 	}
 }
 

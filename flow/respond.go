@@ -11,7 +11,7 @@ import (
 
 // show writes a page, or problem+json for a client that wants JSON.
 func show(w http.ResponseWriter, r *http.Request, p page.Page) {
-	p.ID = requestID(r)
+	p.ID, p.Status = requestID(r), status(r, p)
 	if wantsJSON(r) {
 		p.Text = strings.Join(append([]string{p.Text}, p.Details...), " ") // it has one member for both
 		p.JSON(w)

@@ -157,5 +157,6 @@ func (f *Flow) release(w http.ResponseWriter, r *http.Request, s signIn) {
 	if s.cookie != "" {
 		f.expireState(w, s.cookie)
 		f.releaseReturnURL(w, r, s.sealed)
+		f.releaseSelection(w, r)
 	}
 }

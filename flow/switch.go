@@ -14,6 +14,9 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
+// maxForm bounds the body of a switch's form.
+const maxForm = 64 << 10
+
 var organizationSyntax = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // switchRequest says which organization to switch to, and where to go then.
@@ -57,7 +60,11 @@ func (f *Flow) switchByButton(w http.ResponseWriter, r *http.Request) {
 		show(w, r, noOrganizationPage())
 		return
 	}
-	m, ok := f.readSwitchRequest(r.PostForm)
+	values := r.PostForm // of an app's own form
+	if !values.Has("organization_id") {
+		values = r.URL.Query() // of our page's
+	}
+	m, ok := f.readSwitchRequest(values)
 	switch {
 	case !ok:
 		show(w, r, noOrganizationPage())

@@ -143,8 +143,8 @@ func TestSwitchNeedsAProtectedOrigin(t *testing.T) {
 				b.wantIn(sam, globex)
 				return
 			}
-			_, fields, ok := a.form("Switch")
-			if a.status != http.StatusForbidden || len(a.header["Set-Cookie"]) != 0 || !ok || fields.Encode() != form.Encode() {
+			_, query, ok := a.form("Switch")
+			if a.status != http.StatusForbidden || len(a.header["Set-Cookie"]) != 0 || !ok || query.Encode() != form.Encode() {
 				t.Errorf("got status %d, cookies %q, want 403 and the button: %s", a.status, a.header["Set-Cookie"], a.body)
 			}
 			b.wantIn(sam, acme)
@@ -152,18 +152,19 @@ func TestSwitchNeedsAProtectedOrigin(t *testing.T) {
 	}
 }
 
-// The form's fields count, not the address's.
-func TestSwitchFormInTheURL(t *testing.T) {
+// An app's own form counts more than its address.
+func TestSwitchByAnAppsForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	b := w.signedIn(t, sam, acme)
-	if a := b.post(switchTo+globex, nil); a.status != http.StatusBadRequest || len(a.header["Set-Cookie"]) != 0 {
-		t.Errorf("got status %d to %q", a.status, a.location())
-	}
 	if a := b.post(switchTo+globex, url.Values{"organization_id": {acme}, "x": {strings.Repeat("x", maxForm)}}); a.status != http.StatusBadRequest {
 		t.Errorf("a large form: got status %d to %q", a.status, a.location())
 	}
 	b.wantIn(sam, acme)
+	if a := b.post(switchTo+acme, url.Values{"organization_id": {globex}}); a.status != http.StatusSeeOther {
+		t.Errorf("got status %d to %q", a.status, a.location())
+	}
+	b.wantIn(sam, globex)
 }
 
 func TestSwitchToWhatIsNoOrganization(t *testing.T) {

@@ -2,9 +2,11 @@ package flow
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -50,6 +52,7 @@ type settings struct {
 	users         []emulator.User
 	requires      string // what AuthKit asks of those who switch to Globex
 	wrongKey      bool   // the service has an API key that AuthKit doesn't know
+	through       bool   // the flow is asked by a gateway's questions
 }
 
 // ownHost has the flow on a host of its own and the cookie on the domain.
@@ -170,9 +173,30 @@ func (w *world) startService(t testing.TB, s settings) {
 		t.Fatal(err)
 	}
 	router := chi.NewRouter()
-	w.Routes(router)
+	if s.through {
+		router.Handle(place.Prefix()+"*", w.questions(t))
+	} else {
+		w.Routes(router)
+	}
 	router.NotFound(w.app)
 	w.service = router
+}
+
+// questions is a gateway that asks about the flow's endpoints, without the body, and hands on what isn't a 2xx.
+func (w *world) questions(t testing.TB) http.Handler {
+	flow := w.ThroughVerify()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked := r.Clone(context.WithValue(r.Context(), chi.RouteCtxKey, nil))
+		asked.Body = http.NoBody
+		answer := httptest.NewRecorder()
+		flow.ServeHTTP(answer, asked)
+		if answer.Code < 300 {
+			t.Errorf("%s %s: got status %d, which lets the request in", r.Method, r.URL.Path, answer.Code)
+		}
+		maps.Copy(rw.Header(), answer.Header())
+		rw.WriteHeader(answer.Code)
+		_, _ = rw.Write(answer.Body.Bytes())
+	})
 }
 
 // app is the gateway and a protected application: it greets who is signed in and

@@ -57,11 +57,10 @@ type Next struct {
 	Key    string
 }
 
-// Button is a form with hidden fields that is sent by POST.
+// Button is a form that is sent by POST, without a body: what it says stands in its action's query.
 type Button struct {
 	Text   string
 	Action string
-	Fields map[string]string
 }
 
 //go:embed page.html

@@ -16,7 +16,7 @@ func sample() Page {
 		Text:    `You are "ada"`,
 		Details: []string{`<script>alert(1)</script>`},
 		Links:   []Link{{Text: "Again", URL: "https://app.example.com/_auth/login?rd=%22"}, {Text: "Bad", URL: "javascript:alert(1)"}},
-		Buttons: []Button{{"Sign out", "/_auth/logout", map[string]string{"org": `"><x`}}},
+		Buttons: []Button{{"Sign out", `/_auth/logout?org="><x`}},
 		Reason:  "forbidden", LoginURL: "https://app.example.com/_auth/login", ID: "abc",
 	}
 }
@@ -28,7 +28,7 @@ func TestHTMLEscapes(t *testing.T) {
 	body := w.Body.String()
 	for _, want := range []string{
 		`No &lt;b&gt;entry&lt;/b&gt;`, `&lt;script&gt;alert(1)&lt;/script&gt;`,
-		`href="#ZgotmplZ"`, `value="&#34;&gt;&lt;x"`, "Request abc",
+		`href="#ZgotmplZ"`, `action="/_auth/logout?org=%22%3e%3cx"`, "Request abc",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("body lacks %q", want)

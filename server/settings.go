@@ -91,7 +91,7 @@ func (s *Server) verifySettings(client *authkit.Client) verify.Config {
 		Site: s.site, Sessions: s.sessions, Cookie: s.sessions.Cookie,
 		Gateway: gateway(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
 		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
-		Metrics: s.metrics.registry, Log: s.log,
+		Flow: s.flow.ThroughVerify(), Metrics: s.metrics.registry, Log: s.log,
 	}
 	s.access(&settings, client, passwords(c)[0])
 	return settings

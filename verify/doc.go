@@ -3,6 +3,7 @@
 //
 //	peer trusted? (gateway.go) -> original request (original.go, extauthz.go), what kind it is (client.go)
 //	              -> protected host, flow endpoint, the policy's rule, preflight (decide.go)
+//	              -> the flow's own endpoint: answered by the flow, or let through (flow.go)
 //	              -> credential: session, bearer token or API key (credential.go)
 //	              -> the rule's requirements, and the verify URL's (decide.go)
 //	              -> decision: status, reason, identity, cookies (decide.go, denial.go)

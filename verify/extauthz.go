@@ -28,6 +28,12 @@ func WithRequirements(ctx context.Context, query string) context.Context {
 	return context.WithValue(ctx, requirementsKey{}, query)
 }
 
+// isGRPC reports whether a request for ExtAuthz is a gRPC check, whose answer gets to the browser whole.
+func isGRPC(r *http.Request) bool {
+	_, ok := r.Context().Value(requirementsKey{}).(string)
+	return ok
+}
+
 // requirementsOf is where a request's requirements stand.
 func requirementsOf(p profile, r *http.Request) string {
 	if p != extAuthz {

@@ -49,6 +49,9 @@ type Config struct {
 	APIKeys APIKeys // nil: no API key is accepted
 	// Organizations returns those that a user is a member of. nil: no switch is offered.
 	Organizations func(ctx context.Context, userID string) ([]Organization, error)
+	// Flow answers the original request where it is one to the flow, and the gateway hands what isn't a 2xx to the browser.
+	// nil: such a request is let through, to the gateway's route to the flow.
+	Flow http.Handler
 	// AppCookies returns the value of the Cookie header that the app is to get, for the
 	// gateway to set. nil: the app gets the request's own.
 	AppCookies     func(request http.Header) string
@@ -126,6 +129,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p profile, firs
 	c, d := h.admit(r, p, firstContact)
 	if d == nil {
 		d = h.decide(r.Context(), &c)
+	}
+	if d.toFlow && h.answersFlow(&c, r) {
+		h.answerFlow(w, r, &c)
+		return
 	}
 	if p != signIn { // /verify/auth-request has counted it
 		h.metrics.count(d)
