@@ -1,6 +1,7 @@
 package authkit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type Client struct {
 // AuthorizeOptions says how a sign-in begins. State and CodeChallenge are
 // required; an empty option is left out of the URL.
 type AuthorizeOptions struct {
+	RedirectURI     string // empty: the client's
 	State           string
 	CodeChallenge   string // S256 of the code verifier
 	ScreenHint      string // sign-in or sign-up
@@ -46,7 +48,7 @@ func (c *Client) AuthorizeURL(o AuthorizeOptions) (string, error) {
 	}
 	u, err := c.api(nil).GetAuthorizationURL(usermanagement.GetAuthorizationURLOpts{
 		ClientID:            c.ClientID,
-		RedirectURI:         c.RedirectURI,
+		RedirectURI:         cmp.Or(o.RedirectURI, c.RedirectURI),
 		Provider:            "authkit",
 		State:               o.State,
 		CodeChallenge:       o.CodeChallenge,

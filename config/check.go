@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -94,19 +95,32 @@ func (p *problems) checkPassword(name string, password Secret) {
 	}
 }
 
-func (p *problems) checkRedirectURI(c *Config) {
+func (p *problems) checkRedirectURIs(c *Config) {
 	const name = "WORKOS_REDIRECT_URI"
 	if !p.ok(name) {
 		return
 	}
-	u := c.RedirectURI
-	host, err := site.ParseHost(u.Host, u.Scheme)
+	for _, u := range c.RedirectURIs {
+		p.checkRedirectURI(name, u)
+	}
+	if !p.ok(name) {
+		return
+	}
+	if _, err := site.NewSites(c.RedirectURIs, nil); err != nil {
+		p.add(name, "%w", err)
+	}
+}
+
+func (p *problems) checkRedirectURI(name string, u *url.URL) {
+	plain, isWildcard := strings.CutPrefix(u.Host, "*.")
+	host, err := site.ParseHost(plain, u.Scheme)
+	suffix, _ := publicsuffix.PublicSuffix(host.Name)
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http" || err != nil:
 		p.add(name, "is not an absolute http or https URL: write one such as https://app.example.com/_auth/callback")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		p.add(name, "has a user, a query or a fragment: remove it, in the WorkOS dashboard too")
-	case strings.ToLower(u.Host) != host.String():
+	case strings.ToLower(plain) != host.String():
 		p.add(name, "the host isn't in its plain form: write %s, in the WorkOS dashboard too", host)
 	case !plainPath.MatchString(u.EscapedPath()) || dotSegment.MatchString(u.Path):
 		p.add(name, "needs a path of plain segments (letters, digits, - . _ ~) without a slash at its end, such as /callback or /_auth/callback")
@@ -114,6 +128,8 @@ func (p *problems) checkRedirectURI(c *Config) {
 		p.add(name, "its path is an endpoint of this service: choose another, such as /callback or /_auth/callback")
 	case u.Scheme == "http" && !isLocal(host.Name):
 		p.add(name, "http is for localhost, *.localhost and loopback addresses only: put TLS on the gateway and write https; on a LAN without a certificate, use a tunnel (ssh -L 3000:localhost:3000 host) and http://localhost:3000/_auth/callback")
+	case isWildcard && suffix == host.Name && !isLocal(host.Name):
+		p.add(name, "%s is a public suffix: its hosts belong to strangers", u.Host)
 	}
 }
 
@@ -131,13 +147,19 @@ func isLocal(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
 }
 
-// checkCookieDomain puts the domain into its canonical form, without a dot in front.
-func (p *problems) checkCookieDomain(c *Config) {
-	const name = "WORKOS_COOKIE_DOMAIN"
-	if c.CookieDomain == "" || !p.ok(name) {
-		return
+// checkCookieDomains puts the domains into their canonical form, without a dot in front.
+func (p *problems) checkCookieDomains(c *Config) {
+	for i, domain := range c.CookieDomains {
+		c.CookieDomains[i] = p.checkCookieDomain(c, domain)
 	}
-	domain, err := site.ParseHost(strings.TrimPrefix(c.CookieDomain, "."), "")
+}
+
+func (p *problems) checkCookieDomain(c *Config, raw string) string {
+	const name = "WORKOS_COOKIE_DOMAIN"
+	if !p.ok(name) {
+		return raw
+	}
+	domain, err := site.ParseHost(strings.TrimPrefix(raw, "."), "")
 	suffix, _ := publicsuffix.PublicSuffix(domain.Name)
 	switch {
 	case err != nil || domain.Port != "":
@@ -146,14 +168,25 @@ func (p *problems) checkCookieDomain(c *Config) {
 		p.add(name, "is an IP address, which no cookie domain can be: use a name, or remove it")
 	case suffix == domain.Name:
 		p.add(name, "%s is a public suffix, shared by strangers, and browsers refuse cookies for it: use a domain of your own below it, or remove it", domain.Name)
-	case p.ok("WORKOS_REDIRECT_URI") && !covers(domain.Name, c.RedirectURI):
-		p.add(name, "%s does not cover the redirect URI's host %s, so the browser would refuse the cookie: make one of them fit the other, or remove it", domain.Name, c.RedirectURI.Hostname())
+	case p.ok("WORKOS_REDIRECT_URI") && !c.covered(domain.Name):
+		p.add(name, "%s does not cover the redirect URI's host %s, so the browser would refuse the cookie: make one of them fit the other, or remove it", domain.Name, c.redirectHosts())
 	}
-	c.CookieDomain = domain.Name
+	return domain.Name
 }
 
-func covers(domain string, u *url.URL) bool {
-	return strings.HasSuffix("."+strings.ToLower(u.Hostname()), "."+domain)
+// covered reports whether a cookie domain covers the host of a redirect URI.
+func (c *Config) covered(domain string) bool {
+	return slices.ContainsFunc(c.RedirectURIs, func(u *url.URL) bool {
+		return !strings.HasPrefix(u.Host, "*.") && site.Covers(domain, u.Hostname())
+	})
+}
+
+func (c *Config) redirectHosts() string {
+	var hosts []string
+	for _, u := range c.RedirectURIs {
+		hosts = append(hosts, u.Hostname())
+	}
+	return strings.Join(hosts, " or ")
 }
 
 func (p *problems) checkCookieName(c *Config) {
@@ -163,9 +196,9 @@ func (p *problems) checkCookieName(c *Config) {
 	switch {
 	case !cookieToken.MatchString(c.CookieName):
 		p.add(name, "is not a cookie's name: use up to 64 letters, digits, - . and _, such as wos-session")
-	case host && c.CookieDomain != "":
+	case host && len(c.CookieDomains) > 0:
 		p.add(name, "a __Host- cookie has no domain: choose a name without that prefix, or remove WORKOS_COOKIE_DOMAIN")
-	case (host || secure) && p.ok("WORKOS_REDIRECT_URI") && c.RedirectURI.Scheme != "https":
+	case (host || secure) && p.ok("WORKOS_REDIRECT_URI") && c.RedirectURIs[0].Scheme != "https":
 		p.add(name, "browsers take __Host- and __Secure- cookies over https only: choose a name without that prefix, or an https redirect URI")
 	}
 }
@@ -201,19 +234,20 @@ func (p *problems) checkReturnURLs(c *Config) {
 	if c.DefaultReturnURL == nil || !p.ok(name) || !p.ok("WORKOS_REDIRECT_URI") || !p.ok("WORKOS_COOKIE_DOMAIN") {
 		return
 	}
-	s, err := site.New(c.RedirectURI, c.CookieDomain)
+	s, err := site.NewSites(c.RedirectURIs, c.CookieDomains)
 	if err != nil {
 		p.add(name, "%w", err)
 		return
 	}
-	absolute, ok := s.ReturnURL(c.DefaultReturnURL.String())
-	if !ok {
-		p.add(name, "is not a page that a sign-in may lead to: write a path such as /start, or a URL with %s:// on %s", s.Scheme(), s.Protected())
-		return
+	for _, one := range s.Listed() {
+		if absolute, ok := one.ReturnURL(c.DefaultReturnURL.String()); ok {
+			if c.DefaultReturnURL, err = url.Parse(absolute); err != nil {
+				p.add(name, "is not a URL: write a path such as /start")
+			}
+			return
+		}
 	}
-	if c.DefaultReturnURL, err = url.Parse(absolute); err != nil {
-		p.add(name, "is not a URL: write a path such as /start")
-	}
+	p.add(name, "is not a page that a sign-in may lead to: write a path such as /start, or a URL with %s:// on %s", s.Scheme(), s.Protected())
 }
 
 func isAbsolute(u *url.URL) bool {

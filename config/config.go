@@ -31,13 +31,14 @@ type Config struct {
 	CookiePasswordPrevious Secret `env:"WORKOS_COOKIE_PASSWORD_PREVIOUS"`
 	// This service's own callback, such as `https://app.example.com/_auth/callback`, as registered in the
 	// dashboard under Redirects. Its directory is the path of the sign-in flow, its scheme that of every
-	// URL. `http` for localhost, `*.localhost` and loopback addresses only.
-	RedirectURI *url.URL `env:"WORKOS_REDIRECT_URI,required" else:"NEXT_PUBLIC_WORKOS_REDIRECT_URI"`
+	// URL. `http` for localhost, `*.localhost` and loopback addresses only. Several, comma-separated, are
+	// sites of their own; of `https://*.example.com/_auth/callback`, which can't be the first, each host is one.
+	RedirectURIs URLs `env:"WORKOS_REDIRECT_URI,required" else:"NEXT_PUBLIC_WORKOS_REDIRECT_URI"`
 	// Name of the session cookie. `__Host-` needs https and no cookie domain, `__Secure-` needs https.
 	CookieName string `env:"WORKOS_COOKIE_NAME" envDefault:"wos-session"`
 	// Protects every host under this domain, which must cover the redirect URI's host. Not set: that host
-	// alone.
-	CookieDomain string `env:"WORKOS_COOKIE_DOMAIN"`
+	// alone. Several, comma-separated, are for several redirect URIs.
+	CookieDomains []string `env:"WORKOS_COOKIE_DOMAIN"`
 	// The SDK whose cookie this service writes and reads: `iron` is that of Node.js, Next.js, TanStack,
 	// SvelteKit, Astro, Remix and React Router. Iron cookies are read in any case. `python` and `php` ask
 	// for a password that is base64 of 32 bytes.
@@ -134,8 +135,8 @@ func Parse(environ map[string]string) (*Config, error) {
 	p.parse(c, p.gather(environ))
 	p.checkConflicts(environ)
 	p.checkCredentials(c)
-	p.checkRedirectURI(c)
-	p.checkCookieDomain(c)
+	p.checkRedirectURIs(c)
+	p.checkCookieDomains(c)
 	p.checkCookieName(c)
 	p.checkAPI(c)
 	p.checkListeners(c)
@@ -152,7 +153,7 @@ func Parse(environ map[string]string) (*Config, error) {
 // CookieSecure reports whether cookies are Secure: always with SameSite=None,
 // and otherwise unless the site is plain http on the local machine.
 func (c *Config) CookieSecure() bool {
-	return c.RedirectURI.Scheme == "https" || c.CookieSameSite == http.SameSiteNoneMode
+	return c.RedirectURIs[0].Scheme == "https" || c.CookieSameSite == http.SameSiteNoneMode
 }
 
 // APIURL is the base of AuthKit's API, without a path.

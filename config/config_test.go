@@ -151,7 +151,7 @@ func TestParseEverythingSet(t *testing.T) {
 		got, want any
 	}{
 		{"previous password", c.CookiePasswordPrevious.Reveal(), oldPassword},
-		{"domain", c.CookieDomain, "example.com"},
+		{"domain", strings.Join(c.CookieDomains, ","), "example.com"},
 		{"max age", c.CookieMaxAge, time.Hour},
 		{"same site", c.CookieSameSite, http.SameSiteNoneMode},
 		{"API", c.APIURL().String(), "http://localhost:4100"},
@@ -202,7 +202,7 @@ func TestParseOfNextApp(t *testing.T) {
 		"WORKOS_WEBHOOK_SECRET":           "whsec_1",
 		"DATABASE_URL":                    "postgres://u:p@db/app",
 	})
-	if got, want := c.RedirectURI.String(), "http://localhost:3000/callback"; got != want {
+	if got, want := c.RedirectURIs[0].String(), "http://localhost:3000/callback"; got != want {
 		t.Errorf("got redirect URI %s, want %s", got, want)
 	}
 	if c.CookieSecure() {
@@ -325,7 +325,7 @@ func TestSummary(t *testing.T) {
 	t.Parallel()
 	c := mustParse(t, environ("WORKOS_COOKIE_DOMAIN", "example.com", "TRUSTED_PROXIES", "172.18.0.2",
 		"WORKOS_API_HTTPS", "false", "WORKOS_API_HOSTNAME", "emulator", "WORKOS_API_PORT", "4100"))
-	s, err := site.New(c.RedirectURI, c.CookieDomain)
+	s, err := site.NewSites(c.RedirectURIs, c.CookieDomains)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func TestSummarySaysWhoNeedsRoutes(t *testing.T) {
 		"nginx": true, "ingress-nginx": true, "": true, "traefik": false, "caddy": false, "haproxy": false, "envoy": false, "istio": false,
 	} {
 		c := mustParse(t, environ("GATEWAY", gateway))
-		s, err := site.New(c.RedirectURI, c.CookieDomain)
+		s, err := site.NewSites(c.RedirectURIs, c.CookieDomains)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,8 +42,8 @@ func (p *problems) checkPolicy(c *Config) {
 }
 
 // Protection is the hosts that the settings protect and the policy of the file, nil without one.
-func (c *Config) Protection() (*site.Site, *policy.Policy, error) {
-	s, err := site.New(c.RedirectURI, c.CookieDomain)
+func (c *Config) Protection() (*site.Sites, *policy.Policy, error) {
+	s, err := site.NewSites(c.RedirectURIs, c.CookieDomains)
 	if err != nil || c.PolicyFile == "" {
 		return s, nil, err
 	}

@@ -15,20 +15,25 @@ type Note struct {
 
 // Summary is for an operator to read at every start: the effect that the settings have together,
 // and the doors that they leave open.
-func (c *Config) Summary(s *site.Site, p *policy.Policy) []Note {
+func (c *Config) Summary(s *site.Sites, p *policy.Policy) []Note {
 	notes := []Note{
 		{Text: "protected hosts: " + s.Protected()},
-		{Text: "sign-in: " + s.Endpoint(site.Login) + ", redirect URI " + c.RedirectURI.String()},
-		{Text: "sign-out: " + s.Endpoint(site.Logout) + ", then " + c.afterSignOut()},
+	}
+	for _, place := range s.Places() {
+		notes = append(notes,
+			Note{Text: "sign-in: " + place.Endpoint(site.Login) + ", redirect URI " + place.RedirectURI()},
+			Note{Text: "sign-out: " + place.Endpoint(site.Logout) + ", then " + c.afterSignOut()})
+	}
+	notes = append(notes, []Note{
 		{Text: "webhooks: " + c.webhooks(s)},
 		{Text: "AuthKit: " + c.APIURL().String() + " for the client " + c.ClientID},
 		{Text: "trusted peers: " + c.TrustedProxies.String() + " (TRUSTED_PROXIES)"},
-	}
+	}...)
 	switch c.Gateway {
 	case "":
 		notes = append(notes, c.withoutGateway())
 	case "nginx", "ingress-nginx":
-		notes = append(notes, Note{Text: "GATEWAY=" + c.Gateway + ": the gateway needs routes to the sign-in flow's endpoints below " + s.Endpoint("")})
+		notes = append(notes, Note{Text: "GATEWAY=" + c.Gateway + ": the gateway needs routes to the sign-in flow's endpoints below " + s.First().Endpoint("")})
 	}
 	if api := c.APIURL(); api.Scheme == "http" && !isLocal(c.APIHostname) {
 		notes = append(notes, Note{Warn: true,
@@ -49,16 +54,16 @@ func (c *Config) afterSignOut() string {
 	return c.LogoutReturnURL.String()
 }
 
-func (c *Config) webhooks(s *site.Site) string {
+func (c *Config) webhooks(s *site.Sites) string {
 	if c.WebhookSecret.Reveal() == "" {
 		return "none (WORKOS_WEBHOOK_SECRET): revoked sessions end with their access token"
 	}
-	return s.Endpoint(site.Webhooks)
+	return s.First().Endpoint(site.Webhooks)
 }
 
 // policy says how many rules there are, and which hosts they leave out: none, if one of them is
 // for every host.
-func (c *Config) policy(s *site.Site, p *policy.Policy) string {
+func (c *Config) policy(s *site.Sites, p *policy.Policy) string {
 	rules := p.Rules()
 	text := fmt.Sprintf("policy: %s, %d rules; ", c.PolicyFile, len(rules))
 	for _, r := range rules {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,8 +53,9 @@ func buildAndRun(m *testing.M) int {
 
 // stack is everything, connected.
 type stack struct {
-	origin  string // what the browser sees: the gateway's
-	flow    string // where the sign-in flow is, without a slash at the end; empty: at the origin's /_auth
+	origin  string   // what the browser sees: the gateway's
+	flow    string   // where the sign-in flow is, without a slash at the end; empty: at the origin's /_auth
+	sites   []string // more sites' redirect URIs
 	at      addresses
 	service *process
 	app     *app
@@ -107,7 +109,7 @@ func (s *stack) startAuthKit(t *testing.T, webhooks ...string) {
 		BaseURL:          base,
 		ClientID:         clientID,
 		APIKey:           apiKey,
-		RedirectURIs:     []string{s.redirectURI()},
+		RedirectURIs:     append([]string{s.redirectURI()}, s.sites...),
 		LogoutReturnURLs: []string{s.origin + "/favicon.ico"},
 		Users:            append(users, user),
 		Organizations:    append(organizations, organization),
@@ -139,7 +141,7 @@ func (s *stack) startService(t *testing.T, g gateway, environment []string) {
 		"WORKOS_API_KEY=" + apiKey,
 		"WORKOS_CLIENT_ID=" + clientID,
 		"WORKOS_COOKIE_PASSWORD=" + cookiePassword,
-		"WORKOS_REDIRECT_URI=" + s.redirectURI(),
+		"WORKOS_REDIRECT_URI=" + strings.Join(append([]string{s.redirectURI()}, s.sites...), ","),
 		"WORKOS_API_HOSTNAME=" + api.Hostname(),
 		"WORKOS_API_HTTPS=false",
 		"WORKOS_API_PORT=" + api.Port(),

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 )
 
 // cookie is one of the flow's own cookies. They reach the flow's endpoints only.
@@ -37,9 +39,16 @@ func (f *Flow) hostCookieName(name string) string {
 	return name
 }
 
+// session is the session cookie of the site.
+func (f *Flow) session() cookie.Config {
+	own := f.Sessions.Cookie
+	own.Domain = f.Site.CookieDomain()
+	return own
+}
+
 // setSession gives the browser its sealed session. The error is cookie.ErrTooLarge.
 func (f *Flow) setSession(w http.ResponseWriter, r *http.Request, sealed string) error {
-	lines, err := f.Sessions.Cookie.SetLines(sealed, r.Header)
+	lines, err := f.session().SetLines(sealed, r.Header)
 	addLines(w, lines)
 	return err
 }
@@ -51,7 +60,7 @@ func (f *Flow) setSession(w http.ResponseWriter, r *http.Request, sealed string)
 // successor and browsers) a cookie of the host alone and one of the domain of that name
 // are the same, and the later counts.
 func (f *Flow) setOnlySession(w http.ResponseWriter, r *http.Request, sealed string) error {
-	lines, err := f.Sessions.Cookie.SetLines(sealed, r.Header)
+	lines, err := f.session().SetLines(sealed, r.Header)
 	if err != nil {
 		return err
 	}
@@ -68,7 +77,10 @@ func (f *Flow) setOnlySession(w http.ResponseWriter, r *http.Request, sealed str
 
 // otherScopeLines expire session cookies in scopes that aren't the session's own.
 func (f *Flow) otherScopeLines(r *http.Request) []string {
-	return f.Sessions.OtherScopeLines(r.Header, f.Site.FlowHost().Name)
+	if !f.Sessions.HasOtherScopes(r.Header) {
+		return nil
+	}
+	return f.session().ExpireLines(r.Header, f.Site.FlowHost().Name)
 }
 
 // hasOwnScope reports whether a line is about the session's own host or domain in the other
@@ -76,7 +88,7 @@ func (f *Flow) otherScopeLines(r *http.Request) []string {
 func (f *Flow) hasOwnScope(line string) bool {
 	c, err := http.ParseSetCookie(line)
 	host := f.Site.FlowHost().Name
-	return err == nil && cmp.Or(c.Domain, host) == cmp.Or(f.Sessions.Cookie.Domain, host)
+	return err == nil && cmp.Or(c.Domain, host) == cmp.Or(f.Site.CookieDomain(), host)
 }
 
 func addLines(w http.ResponseWriter, lines []string) {

@@ -17,7 +17,7 @@ import (
 // Config is what the flow works with. Log and Now may be zero; the URLs may be
 // empty, the rest must be set.
 type Config struct {
-	Site            *site.Site
+	Sites           *site.Sites
 	Sessions        *session.Manager
 	AuthKit         *authkit.Client
 	Passwords       []string // as for the session cookie: the first seals, all open
@@ -28,10 +28,16 @@ type Config struct {
 	Now             func() time.Time // nil: time.Now
 }
 
-// Flow answers the flow's endpoints. Of a sign-in it holds only that its state was
+// Flow answers the flow's endpoints, of one site. Of a sign-in it holds only that its state was
 // used; the rest is in the state and in the browser's cookies.
 type Flow struct {
 	Config
+	*shared
+	Site *site.Site // which this is the flow of; the first one, until At
+}
+
+// shared is what the flows of all sites have together.
+type shared struct {
 	states     *seal.Box
 	attempts   *seal.Box
 	selections *seal.Box
@@ -47,7 +53,7 @@ func New(c Config) (*Flow, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	f := &Flow{Config: c, exchanges: semaphore.NewWeighted(exchangeSlots)}
+	f := &Flow{Config: c, shared: &shared{exchanges: semaphore.NewWeighted(exchangeSlots)}, Site: c.Sites.First()}
 	f.outage.Threshold, f.outage.Window, f.outage.Now = outageThreshold, outageWindow, c.Now
 	for purpose, box := range map[string]**seal.Box{
 		"flow state": &f.states, "flow attempts": &f.attempts, "flow organization selection": &f.selections,
@@ -62,15 +68,29 @@ func New(c Config) (*Flow, error) {
 	return f, nil
 }
 
-// Routes adds the endpoints at the redirect URI's directory.
+// At is the flow of another site.
+func (f *Flow) At(s *site.Site) *Flow {
+	at := *f
+	at.Site = s
+	return &at
+}
+
+// Routes adds the endpoints at each redirect URI's directory.
 func (f *Flow) Routes(r chi.Router) {
-	prefix := f.Site.Prefix()
-	f.get(r, prefix+site.Login, f.login)
-	f.get(r, prefix+site.SignUp, f.signUp)
-	f.get(r, f.Site.Callback(), f.callback)
-	f.post(r, f.Site.Callback(), f.selectOrganization)
-	f.get(r, prefix+site.Logout, f.askLogout)
-	f.post(r, prefix+site.Logout, f.logout)
-	f.get(r, prefix+site.Switch, f.askSwitch)
-	f.post(r, prefix+site.Switch, f.switchByButton)
+	added := map[string]bool{}
+	for _, place := range f.Sites.Places() {
+		prefix := place.Prefix()
+		for path, endpoint := range map[string]endpoint{
+			prefix + site.Login:  {get: (*Flow).login},
+			prefix + site.SignUp: {get: (*Flow).signUp},
+			place.Callback():     {get: (*Flow).callback, post: (*Flow).selectOrganization},
+			prefix + site.Logout: {get: (*Flow).askLogout, post: (*Flow).logout},
+			prefix + site.Switch: {get: (*Flow).askSwitch, post: (*Flow).switchByButton},
+		} {
+			if !added[path] {
+				added[path] = true
+				f.route(r, path, endpoint)
+			}
+		}
+	}
 }

@@ -45,7 +45,7 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request, screen string) {
 		return
 	}
 	hosted, err := f.AuthKit.AuthorizeURL(authkit.AuthorizeOptions{
-		State: sealed, CodeChallenge: s.challenge(), ScreenHint: screen,
+		RedirectURI: f.Site.RedirectURI(), State: sealed, CodeChallenge: s.challenge(), ScreenHint: screen,
 		OrganizationID:  s.OrganizationID,
 		LoginHint:       option(query.Get("login_hint")),
 		InvitationToken: option(query.Get("invitation_token")),
@@ -106,7 +106,7 @@ func (f *Flow) stopLoop(w http.ResponseWriter, r *http.Request, destination stri
 // loopCause says why the browser comes back to sign in again and again, as far
 // as this request shows it. maxAge is what this sign-in asks for.
 func (f *Flow) loopCause(r *http.Request, maxAge *time.Duration) string {
-	c := f.Sessions.Cookie
+	c := f.session()
 	domain := "the host " + f.Site.FlowHost().Name
 	if c.Domain != "" {
 		domain = "the domain " + c.Domain

@@ -64,7 +64,7 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
 // endSessions ends every session that the request carries and takes the cookies away.
 func (f *Flow) endSessions(w http.ResponseWriter, r *http.Request) (identity.Identity, bool) {
 	id, ok := f.Sessions.End(r.Context(), r.Header)
-	addLines(w, f.Sessions.Cookie.ClearLines(r.Header))
+	addLines(w, f.session().ClearLines(r.Header))
 	addLines(w, f.otherScopeLines(r))
 	f.clearAttempts(w, r)
 	return id, ok

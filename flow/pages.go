@@ -16,6 +16,13 @@ func (f *Flow) tryAgain(returnURL string) []page.Link {
 	return []page.Link{{Text: "Try again", URL: f.Site.LoginURL(returnURL)}}
 }
 
+func noSitePage() page.Page {
+	return page.Page{
+		Status: http.StatusNotFound, Title: "No sign-in here", Reason: "wrong_host",
+		Text: "This host is none of those that WORKOS_REDIRECT_URI lists.",
+	}
+}
+
 func prefetchPage() page.Page {
 	return page.Page{Status: http.StatusForbidden, Title: "Not prefetched", Text: "This page acts when it is visited."}
 }

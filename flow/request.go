@@ -8,16 +8,41 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
-// get routes GET and HEAD of a path. HEAD is answered as GET, without effects: the
+// endpoint is what a path does.
+type endpoint struct{ get, post handler }
+
+type handler func(*Flow, http.ResponseWriter, *http.Request)
+
+// route routes GET, HEAD and POST of a path. HEAD is answered as GET, without effects: the
 // handlers act on nothing then, and its answer sets no cookie.
-func (f *Flow) get(r chi.Router, path string, h http.HandlerFunc) {
-	r.Get(path, identified(h))
-	r.Head(path, identified(func(w http.ResponseWriter, r *http.Request) { h(withoutCookies{w}, r) }))
+func (f *Flow) route(r chi.Router, path string, e endpoint) {
+	r.Get(path, f.atSite(e.get))
+	r.Head(path, f.atSite(func(f *Flow, w http.ResponseWriter, r *http.Request) { e.get(f, withoutCookies{w}, r) }))
+	if e.post != nil {
+		r.Post(path, f.atSite(e.post))
+	}
 }
 
-func (f *Flow) post(r chi.Router, path string, h http.HandlerFunc) { r.Post(path, identified(h)) }
+// atSite has a request answered by the flow of its host's site. With a single site the host isn't looked at.
+func (f *Flow) atSite(h handler) http.HandlerFunc {
+	if f.Sites.Single() {
+		return identified(func(w http.ResponseWriter, r *http.Request) { h(f, w, r) })
+	}
+	return identified(func(w http.ResponseWriter, r *http.Request) {
+		host, err := site.ParseHost(r.Host, f.Sites.Scheme())
+		if err == nil {
+			if s := f.Sites.Of(host.Name); s != nil && s.IsFlowEndpoint(host, r.URL.Path) {
+				h(f.At(s), w, r)
+				return
+			}
+		}
+		show(w, r, noSitePage())
+	})
+}
 
 // withoutCookies drops the Set-Cookie lines of an answer.
 type withoutCookies struct{ http.ResponseWriter }
@@ -93,7 +118,7 @@ func (f *Flow) fromOwnPage(r *http.Request) bool {
 	case len(from) == 0:
 		return false
 	}
-	return from[0] == "same-origin" || from[0] == "same-site" && f.Sessions.Cookie.Domain != ""
+	return from[0] == "same-origin" || from[0] == "same-site" && f.Site.CookieDomain() != ""
 }
 
 // wantsJSON reports whether the client asks for JSON and not for a page.

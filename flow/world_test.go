@@ -166,7 +166,7 @@ func (w *world) startService(t testing.TB, s settings) {
 		t.Fatal(err)
 	}
 	w.Flow, err = New(Config{
-		Site: place, Sessions: sessions, AuthKit: client, Passwords: s.passwords,
+		Sites: site.One(place), Sessions: sessions, AuthKit: client, Passwords: s.passwords,
 		DefaultReturn: s.defaultReturn, LogoutReturnURL: s.logoutReturn, KeepFragment: s.keepFragment, Log: log, Now: w.clock.Now,
 	})
 	if err != nil {

@@ -27,12 +27,12 @@ func (s *Server) loadPolicy() error {
 		return nil
 	}
 	s.policy = &policyfile.File{
-		Path: s.config.PolicyFile, Options: policyfile.Options{Reaches: s.site.Reaches}, Log: s.log, Metrics: s.metrics.registry,
+		Path: s.config.PolicyFile, Options: policyfile.Options{Reaches: s.sites.Reaches}, Log: s.log, Metrics: s.metrics.registry,
 	}
 	if err := s.policy.Load(); err != nil {
 		return fmt.Errorf("POLICY_FILE: %w", err)
 	}
-	s.site.Narrow = func(host string) bool { return s.policy.Current().Names(host) }
+	s.sites.Configure(func(host string) bool { return s.policy.Current().Names(host) }, s.config.WebhookSecret.Reveal() != "")
 	return nil
 }
 

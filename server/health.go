@@ -72,5 +72,5 @@ func status(w http.ResponseWriter, code int, text string) {
 // was told to ask at the address without a path would let everybody in.
 func (s *Server) root(w http.ResponseWriter, _ *http.Request) {
 	status(w, http.StatusNotFound, "This is authkit-forward-auth. A gateway asks it at /verify/forward-auth, /verify/auth-request or /verify/ext-authz;"+
-		"\npeople sign in at "+s.site.Endpoint(site.Login)+". /healthz and /readyz say how it is.")
+		"\npeople sign in at "+s.sites.First().Endpoint(site.Login)+". /healthz and /readyz say how it is.")
 }

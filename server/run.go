@@ -31,7 +31,7 @@ func (s *Server) Run(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1) // reads the policy again; without one it does nothing
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	for _, note := range s.config.Summary(s.site, s.currentPolicy()) {
+	for _, note := range s.config.Summary(s.sites, s.currentPolicy()) {
 		level := zerolog.InfoLevel
 		if note.Warn {
 			level = zerolog.WarnLevel

@@ -28,7 +28,7 @@ import (
 type Server struct {
 	config   *config.Config
 	log      zerolog.Logger
-	site     *site.Site
+	sites    *site.Sites
 	keys     *token.KeySet
 	authKit  *authkit.Client
 	sessions *session.Manager
@@ -45,7 +45,7 @@ type Server struct {
 func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 	s := &Server{config: c, log: log, metrics: newMetrics()}
 	var err error
-	if s.site, err = protectedSite(c); err != nil {
+	if s.sites, err = protectedSites(c); err != nil {
 		return nil, err
 	}
 	if err := s.loadPolicy(); err != nil {
@@ -96,10 +96,13 @@ func (s *Server) Handler() http.Handler {
 	r.Get("/", s.root)
 	s.flow.Routes(r)
 	if secret := s.config.WebhookSecret.Reveal(); secret != "" {
-		r.Handle(s.site.Prefix()+site.Webhooks, &webhook.Handler{
+		webhooks := &webhook.Handler{
 			Secret: webhook.Secret(secret), Sessions: s.sessions, Log: s.log,
 			Observe: func(event, result string) { s.metrics.webhooks.WithLabelValues(event, result).Inc() },
-		})
+		}
+		for _, place := range s.sites.Places() {
+			r.Handle(place.Prefix()+site.Webhooks, webhooks)
+		}
 	}
 	if s.config.VerifyAddr.Network != "" {
 		return r

@@ -17,20 +17,20 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
 )
 
-// protectedSite is the hosts that the cookie reaches; a policy narrows them.
-func protectedSite(c *config.Config) (*site.Site, error) {
-	s, err := site.New(c.RedirectURI, c.CookieDomain)
+// protectedSites are the hosts that the cookie reaches; a policy narrows them.
+func protectedSites(c *config.Config) (*site.Sites, error) {
+	s, err := site.NewSites(c.RedirectURIs, c.CookieDomains)
 	if err != nil {
 		return nil, err
 	}
-	s.HasWebhooks = c.WebhookSecret.Reveal() != ""
+	s.Configure(nil, c.WebhookSecret.Reveal() != "")
 	return s, nil
 }
 
 func authKitClient(c *config.Config, to http.RoundTripper) *authkit.Client {
 	return &authkit.Client{
 		APIKey: authkit.Secret(c.APIKey.Reveal()), ClientID: c.ClientID,
-		BaseURL: c.APIURL(), RedirectURI: c.RedirectURI.String(),
+		BaseURL: c.APIURL(), RedirectURI: c.RedirectURIs[0].String(),
 		HTTPClient: &http.Client{Transport: to, Timeout: 10 * time.Second},
 	}
 }
@@ -57,7 +57,7 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 	bearer, connect := s.bearerVerifiers(c, toAuthKit)
 	return session.Config{
 		Cookie: cookie.Config{
-			Name: c.CookieName, Domain: c.CookieDomain, MaxAge: int(c.CookieMaxAge / time.Second),
+			Name: c.CookieName, MaxAge: int(c.CookieMaxAge / time.Second),
 			SameSite: c.CookieSameSite, Secure: c.CookieSecure(), EscapePlus: c.CookieFormat == string(seal.FormatRuby),
 		},
 		Seal:            cookies,
@@ -79,7 +79,7 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 
 func (s *Server) flowSettings(client *authkit.Client) flow.Config {
 	return flow.Config{
-		Site: s.site, Sessions: s.sessions, AuthKit: client, Passwords: passwords(s.config),
+		Sites: s.sites, Sessions: s.sessions, AuthKit: client, Passwords: passwords(s.config),
 		DefaultReturn: optional(s.config.DefaultReturnURL), LogoutReturnURL: optional(s.config.LogoutReturnURL),
 		KeepFragment: s.config.KeepFragment, Log: s.log,
 	}
@@ -88,7 +88,7 @@ func (s *Server) flowSettings(client *authkit.Client) flow.Config {
 func (s *Server) verifySettings(client *authkit.Client) verify.Config {
 	c := s.config
 	settings := verify.Config{
-		Site: s.site, Sessions: s.sessions, Cookie: s.sessions.Cookie,
+		Sites: s.sites, Sessions: s.sessions, Cookie: s.sessions.Cookie,
 		Gateway: gateway(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
 		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
 		Flow: s.flow.ThroughVerify(), Metrics: s.metrics.registry, Log: s.log,

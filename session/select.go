@@ -85,11 +85,11 @@ func (m *Manager) isOver(o *opened) bool {
 	return m.records.Ended(o.key) || m.eventsSay(&id, 0, o.claims.IssuedAt) == eventEnded
 }
 
-// OtherScopeLines returns the Set-Cookie lines that expire session cookies in other scopes
-// than the session's own, for an answer of host that sets or clears the session. There
-// are none where no session cookie of the request opens; nor where a single one does
+// HasOtherScopes reports whether a request may carry session cookies in other scopes than the
+// session's own, which an answer that sets or clears the session expires. It doesn't where no session
+// cookie of the request opens; nor where a single one does
 // beside others that don't: they are another application's, and are left alone.
-func (m *Manager) OtherScopeLines(request http.Header, host string) []string {
+func (m *Manager) HasOtherScopes(request http.Header) bool {
 	values, _ := m.Cookie.Read(request)
 	opening := 0
 	for _, value := range values {
@@ -97,8 +97,5 @@ func (m *Manager) OtherScopeLines(request http.Header, host string) []string {
 			opening++
 		}
 	}
-	if opening == 0 || opening == 1 && m.Cookie.Count(request) > 1 {
-		return nil
-	}
-	return m.Cookie.ExpireLines(request, host)
+	return opening > 1 || opening == 1 && m.Cookie.Count(request) <= 1
 }

@@ -67,8 +67,14 @@ func (s *Site) Prefix() string { return s.prefix }
 // Callback is the path of the redirect URI.
 func (s *Site) Callback() string { return s.prefix + s.callback }
 
+// RedirectURI is where AuthKit sends the browser back to.
+func (s *Site) RedirectURI() string { return s.Endpoint(s.callback) }
+
 // FlowHost is the redirect URI's host.
 func (s *Site) FlowHost() Host { return s.flow }
+
+// CookieDomain is the domain of the site's cookies, empty where they belong to its one host.
+func (s *Site) CookieDomain() string { return s.cookieDomain }
 
 // Protected describes the protected hosts for people: "app.example.com", or
 // "example.com and *.example.com".

@@ -54,17 +54,17 @@ func (h *Handler) route(c *checkRequest) (*policy.Rule, *decision) {
 		return h.Policy().Default(), nil
 	}
 	o := &c.original
-	if o.host.Name == h.Site.FlowHost().Name && h.isVerifyEndpoint(o.path) {
+	if o.host.Name == c.site.FlowHost().Name && isVerifyEndpoint(c.site, o.path) {
 		return nil, deny(http.StatusForbidden, ReasonMisconfigured,
 			"the gateway asks about its own request: its verify address goes through the protected site")
 	}
-	if h.Site.IsFlowEndpoint(o.host, o.path) {
+	if c.site.IsFlowEndpoint(o.host, o.path) {
 		if c.firstContact {
 			return nil, setGateway("the flow's own endpoints can't be let through")
 		}
 		return nil, &decision{status: http.StatusOK, toFlow: true}
 	}
-	if !h.Site.Protects(o.host.Name) {
+	if !c.site.Protects(o.host.Name) {
 		return nil, deny(http.StatusForbidden, ReasonWrongHost, h.wrongHost(o.host.Name))
 	}
 	announced := preflight(c)
@@ -160,7 +160,7 @@ func (h *Handler) allow(c *checkRequest, v *session.Verified) *decision {
 	if v.Current == "" || !c.client.canCarryCookie() {
 		return d
 	}
-	lines, err := h.Cookie.SetLines(v.Current, c.header)
+	lines, err := h.cookie(c).SetLines(v.Current, c.header)
 	if err != nil {
 		d.note = err.Error()
 		return d
@@ -193,7 +193,7 @@ func (h *Handler) returnFromSignIn(c *checkRequest, v *session.Verified) *decisi
 	}
 	d := &decision{status: http.StatusSeeOther, location: c.original.url()}
 	if v.Current != "" {
-		lines, err := h.Cookie.SetLines(v.Current, c.header)
+		lines, err := h.cookie(c).SetLines(v.Current, c.header)
 		if err != nil {
 			d = deny(http.StatusForbidden, ReasonMisconfigured, err.Error())
 			d.unreported = true

@@ -49,7 +49,7 @@ func (h *Handler) refuse(c *checkRequest, rule *policy.Rule, err error) *decisio
 	case errors.Is(err, session.ErrConflict):
 		d := h.askSignIn(c, rule, ReasonBadSession, err.Error(), signInOptions{})
 		if c.client.navigation { // else no sign-in would help for long
-			d.cookies = h.Cookie.ExpireLines(c.header, c.original.host.Name)
+			d.cookies = h.cookie(c).ExpireLines(c.header, c.original.host.Name)
 		}
 		return d
 	case errors.Is(err, session.ErrBad):
@@ -64,7 +64,7 @@ func (h *Handler) refuse(c *checkRequest, rule *policy.Rule, err error) *decisio
 		d := h.askSignIn(c, rule, ReasonSessionEnded, err.Error(), signInOptions{})
 		// Where AuthKit refuses a refresh token, the session may go on with a later cookie.
 		if c.client.navigation && !errors.Is(err, session.ErrInvalidGrant) {
-			d.cookies = h.Cookie.ClearLines(c.header)
+			d.cookies = h.cookie(c).ClearLines(c.header)
 		}
 		return d
 	case errors.Is(err, session.ErrMisconfigured):
@@ -119,7 +119,7 @@ func (h *Handler) askSignIn(c *checkRequest, rule *policy.Rule, reason, detail s
 }
 
 func (h *Handler) loginURL(c *checkRequest, o signInOptions) string {
-	return h.Site.FlowURL(site.Login, h.returnURL(c), o.query())
+	return c.site.FlowURL(site.Login, h.returnURL(c), o.query())
 }
 
 // returnURL is where a sign-in or a switch leads back to: the page itself if it is
@@ -131,12 +131,12 @@ func (h *Handler) returnURL(c *checkRequest) string {
 	case c.client.readsPage() && safe(c.client.method) && !c.client.framed:
 		page := c.original.url()
 		if len(page) > site.MaxReturnURL {
-			page, _ = h.Site.ReturnURL(page) // without the query
+			page, _ = c.site.ReturnURL(page) // without the query
 		}
 		return page
 	}
 	for _, name := range []string{"Hx-Current-Url", "Referer"} {
-		if page, ok := h.Site.ReturnURL(first(c.header, name)); ok {
+		if page, ok := c.site.ReturnURL(first(c.header, name)); ok {
 			return page
 		}
 	}
@@ -202,7 +202,7 @@ func (h *Handler) offers(ctx context.Context, c *checkRequest, rule *policy.Rule
 		for _, o := range some {
 			links = append(links, page.Link{
 				Text: "Switch to " + shorten(o.Name, maxOfferName),
-				URL:  h.Site.FlowURL(site.Switch, back, map[string]string{"organization_id": o.ID}),
+				URL:  c.site.FlowURL(site.Switch, back, map[string]string{"organization_id": o.ID}),
 			})
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // our answer to the browser as it is, redirects and cookies too. WorkOS's webhooks have a body, which no gateway sends along.
 func (h *Handler) answersFlow(c *checkRequest, r *http.Request) bool {
 	switch {
-	case h.Flow == nil, c.original.path == h.Site.Prefix()+site.Webhooks:
+	case h.Flow == nil, c.original.path == c.site.Prefix()+site.Webhooks:
 		return false
 	case c.profile == forwardAuth:
 		return true

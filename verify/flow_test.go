@@ -41,7 +41,7 @@ func TestFlowIsAnswered(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, nil)
 			s.handler.Gateway = tt.gateway
-			s.handler.Site.HasWebhooks = true
+			s.handler.Sites.First().HasWebhooks = true
 			var got *http.Request
 			s.handler.Flow = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				got = r

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 // Gateway is the profile that bare /verify speaks.
@@ -104,13 +106,13 @@ func parseAddress(entry string) (netip.Addr, bool) {
 // isVerifyEndpoint reports whether a path on the flow's host is a verify endpoint: then
 // the gateway asks about its own subrequest. Bare /verify may be the app's own, unless
 // the flow has the host to itself.
-func (h *Handler) isVerifyEndpoint(path string) bool {
+func isVerifyEndpoint(s *site.Site, path string) bool {
 	rest, ok := strings.CutPrefix(path, "/verify")
 	switch {
 	case !ok:
 		return false
 	case rest == "":
-		return h.Site.Prefix() == "/"
+		return s.Prefix() == "/"
 	}
 	return rest == "/forward-auth" || rest == "/auth-request" || rest == "/sign-in" || strings.HasPrefix(rest, "/ext-authz/")
 }
@@ -151,11 +153,11 @@ func setGateway(limit string) *decision {
 
 // wrongHost says which host isn't protected, and which cookie domain would cover it.
 func (h *Handler) wrongHost(name string) string {
-	if h.Site.Reaches(name) {
+	if h.Sites.Reaches(name) {
 		return "host " + name + " is not protected: no rule of the policy names it"
 	}
-	detail := "host " + name + " is not protected; protected: " + h.Site.Protected()
-	flow, err := publicsuffix.EffectiveTLDPlusOne(h.Site.FlowHost().Name)
+	detail := "host " + name + " is not protected; protected: " + h.Sites.Protected()
+	flow, err := publicsuffix.EffectiveTLDPlusOne(h.Sites.First().FlowHost().Name)
 	if err != nil {
 		return detail
 	}

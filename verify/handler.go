@@ -37,7 +37,7 @@ type APIKeys interface {
 
 // Config is what a Handler works with. A field that isn't said to be required may be zero.
 type Config struct {
-	Site     *site.Site    // required
+	Sites    *site.Sites   // required
 	Sessions Sessions      // required
 	Cookie   cookie.Config // required
 	Peers    Peers         // required
@@ -67,6 +67,7 @@ type Config struct {
 type Handler struct {
 	Config
 	hasPolicy    bool
+	single       *site.Site                     // nil: there are several
 	emailIsLogin bool                           // by the identity headers
 	renewals     *otter.Cache[renewal, renewed] // redirects that brought a cookie, of the last minute
 	metrics      *metrics
@@ -84,6 +85,9 @@ func New(c Config) *Handler {
 		emailIsLogin: c.Headers.emailIsLogin(),
 		renewals:     otter.Must(&otter.Options[renewal, renewed]{MaximumSize: 10_000}),
 		metrics:      newMetrics(c.Metrics),
+	}
+	if c.Sites.Single() {
+		h.single = c.Sites.First()
 	}
 	if !h.hasPolicy {
 		everybody := policy.Everybody()
@@ -168,8 +172,9 @@ type checkRequest struct {
 	profile      profile
 	firstContact bool // GATEWAY is not set: nothing but a session allows
 	header       http.Header
-	remoteAddr   string   // the gateway's address and port
-	original     original // empty for sessionOnly
+	remoteAddr   string     // the gateway's address and port
+	original     original   // empty for sessionOnly
+	site         *site.Site // the original request's, else the first
 	client       client
 	require      policy.Requirements // of the verify URL's query
 }
@@ -178,11 +183,11 @@ type checkRequest struct {
 // A nil decision: go on.
 func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkRequest, *decision) {
 	if !h.Peers.trusts(r.RemoteAddr) {
-		return checkRequest{profile: p, header: r.Header, client: classify(r.Header, r.Method)}, untrusted(r.RemoteAddr)
+		return checkRequest{profile: p, site: h.Sites.First(), header: r.Header, client: classify(r.Header, r.Method)}, untrusted(r.RemoteAddr)
 	}
-	o, err := p.read(r, h.Site.Scheme())
+	o, err := p.read(r, h.Sites.Scheme())
 	if err != nil {
-		return checkRequest{profile: p, header: r.Header, client: classify(r.Header, r.Method)}, badRequest(p, err)
+		return checkRequest{profile: p, site: h.Sites.First(), header: r.Header, client: classify(r.Header, r.Method)}, badRequest(p, err)
 	}
 	method := o.method
 	if p == sessionOnly {
@@ -190,9 +195,27 @@ func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkReq
 	}
 	require, d := h.requirements(firstContact, requirementsOf(p, r))
 	return checkRequest{
-		profile: p, firstContact: firstContact, header: r.Header, remoteAddr: r.RemoteAddr,
+		profile: p, site: h.siteOf(o.host.Name), firstContact: firstContact, header: r.Header, remoteAddr: r.RemoteAddr,
 		original: o, client: classify(r.Header, method), require: require,
 	}, d
+}
+
+// siteOf is the site of a host. A host that none reaches isn't protected by the first either.
+func (h *Handler) siteOf(name string) *site.Site {
+	if h.single != nil {
+		return h.single
+	}
+	if s := h.Sites.Of(name); s != nil {
+		return s
+	}
+	return h.Sites.First()
+}
+
+// cookie is the session cookie of the request's site.
+func (h *Handler) cookie(c *checkRequest) cookie.Config {
+	own := h.Cookie
+	own.Domain = c.site.CookieDomain()
+	return own
 }
 
 // requirements reads those of the verify URL's query. A nil decision: go on.
@@ -280,12 +303,12 @@ func (h *Handler) writeReason(header http.Header, c *checkRequest, d *decision) 
 	if d.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(d.retryAfter.Seconds()))))
 	}
-	h.allowOrigin(header, first(c.header, "Origin"))
+	allowOrigin(header, c.site, first(c.header, "Origin"))
 }
 
 // allowOrigin lets a script of a protected origin read a denial.
-func (h *Handler) allowOrigin(header http.Header, origin string) {
-	if origin == "" || !h.Site.ProtectsOrigin(origin) {
+func allowOrigin(header http.Header, s *site.Site, origin string) {
+	if origin == "" || !s.ProtectsOrigin(origin) {
 		return
 	}
 	header.Set("Access-Control-Allow-Origin", origin)

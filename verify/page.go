@@ -21,7 +21,7 @@ const (
 func (h *Handler) page(c *checkRequest, d *decision, id string) page.Page {
 	p := page.Page{Status: d.status, Reason: d.reason, LoginURL: d.loginURL, ID: id, Links: d.links}
 	if len(p.LoginURL) > maxLink {
-		p.LoginURL = h.Site.Endpoint(site.Login) // without the way back
+		p.LoginURL = c.site.Endpoint(site.Login) // without the way back
 	}
 	switch d.reason {
 	case ReasonWrongHost:
@@ -75,7 +75,7 @@ func (h *Handler) signInPage(p *page.Page, c *checkRequest, d *decision) {
 		return
 	}
 	if c.client.framed {
-		p.Ancestors = h.Site.Sources()
+		p.Ancestors = c.site.Sources()
 	}
 	link := page.Link{Text: "Sign in", URL: p.LoginURL, Target: page.Top}
 	switch {

@@ -87,15 +87,17 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.Site, err = site.New(u, domain); err != nil {
+	one, err := site.New(u, domain)
+	if err != nil {
 		t.Fatal(err)
 	}
+	config.Sites = site.One(one)
 	config.Cookie = cookie.Config{
 		Name: "wos-session", Domain: domain, MaxAge: 34_560_000,
 		SameSite: http.SameSiteLaxMode, Secure: u.Scheme == "https",
 	}
 	if config.Policy != nil {
-		config.Site.Narrow = func(name string) bool { return config.Policy().Names(name) }
+		one.Narrow = func(name string) bool { return config.Policy().Names(name) }
 	}
 	config.APIKeys = s.keys
 	s.handler = New(config)

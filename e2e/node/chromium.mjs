@@ -84,6 +84,23 @@ const scenarios = {
     return { text, url, signedInAt, typed, saved: await shown() };
   },
 
+  // Two unrelated domains: a sign-in at each, and a sign-out at the first.
+  async sites() {
+    const seen = [];
+    for (const site of input.sites) {
+      await page.goto(`${site}/page?a=1`);
+      await signIn();
+      seen.push({ url: page.url(), text: await shown(), cookies: (await context.cookies(site)).map((c) => c.name + (c.domain ? ` ${c.domain}` : '')) });
+    }
+    await page.goto(`${input.sites[0]}/_auth/logout`);
+    const after = [];
+    for (const site of input.sites) {
+      await page.goto(`${site}/page`);
+      after.push(atAuthKit(new URL(page.url())) ? 'AuthKit' : await shown());
+    }
+    return { seen, after };
+  },
+
   // A sign-out by the button of an app's page, with headers of the app's.
   async signOut() {
     await open(`/signing-out?header=${encodeURIComponent(input.header)}`);
