@@ -39,6 +39,9 @@ type Config struct {
 	// Protects every host under this domain, which must cover the redirect URI's host. Not set: that host
 	// alone. Several, comma-separated, are for several redirect URIs.
 	CookieDomains []string `env:"WORKOS_COOKIE_DOMAIN"`
+	// Seals the session cookies of each redirect URI's site with keys of its own, made of
+	// `WORKOS_COOKIE_PASSWORD`: one site's cookie is nothing at another, and apps' SDKs can't read any.
+	BindSessions bool `env:"BIND_SESSIONS_TO_SITE" envDefault:"false"`
 	// The SDK whose cookie this service writes and reads: `iron` is that of Node.js, Next.js, TanStack,
 	// SvelteKit, Astro, Remix and React Router. Iron cookies are read in any case. `python` and `php` ask
 	// for a password that is base64 of 32 bytes.

@@ -19,6 +19,7 @@ import (
 type Config struct {
 	Sites           *site.Sites
 	Sessions        *session.Manager
+	SessionsOf      func(s *site.Site) *session.Manager // of a site, where each has its own; nil: Sessions are every site's
 	AuthKit         *authkit.Client
 	Passwords       []string // as for the session cookie: the first seals, all open
 	DefaultReturn   string   // DEFAULT_RETURN_URL, absolute; empty: / or the signed-in page
@@ -65,13 +66,16 @@ func New(c Config) (*Flow, error) {
 		}
 		*box = made
 	}
-	return f, nil
+	return f.At(c.Sites.First()), nil
 }
 
 // At is the flow of another site.
 func (f *Flow) At(s *site.Site) *Flow {
 	at := *f
 	at.Site = s
+	if f.SessionsOf != nil {
+		at.Sessions = f.SessionsOf(s)
+	}
 	return &at
 }
 

@@ -32,6 +32,7 @@ type Server struct {
 	keys     *token.KeySet
 	authKit  *authkit.Client
 	sessions *session.Manager
+	bound    func(*site.Site) *session.Manager // BIND_SESSIONS_TO_SITE: those of a site; else nil
 	flow     *flow.Flow
 	verify   *verify.Handler
 	extAuthz *extauthz.Handler
@@ -60,6 +61,9 @@ func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 		return nil, err
 	}
 	if s.sessions, err = session.New(sessions); err != nil {
+		return nil, fmt.Errorf("server: sessions: %w", err)
+	}
+	if err := s.bindSessions(); err != nil {
 		return nil, fmt.Errorf("server: sessions: %w", err)
 	}
 	if s.flow, err = flow.New(s.flowSettings(client)); err != nil {

@@ -79,7 +79,7 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 
 func (s *Server) flowSettings(client *authkit.Client) flow.Config {
 	return flow.Config{
-		Sites: s.sites, Sessions: s.sessions, AuthKit: client, Passwords: passwords(s.config),
+		Sites: s.sites, Sessions: s.sessions, SessionsOf: s.bound, AuthKit: client, Passwords: passwords(s.config),
 		DefaultReturn: optional(s.config.DefaultReturnURL), LogoutReturnURL: optional(s.config.LogoutReturnURL),
 		KeepFragment: s.config.KeepFragment, Log: s.log,
 	}
@@ -92,6 +92,9 @@ func (s *Server) verifySettings(client *authkit.Client) verify.Config {
 		Gateway: gateway(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
 		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
 		Flow: s.flow.ThroughVerify(), Metrics: s.metrics.registry, Log: s.log,
+	}
+	if s.bound != nil {
+		settings.SessionsOf = func(place *site.Site) verify.Sessions { return s.bound(place) }
 	}
 	s.access(&settings, client, passwords(c)[0])
 	return settings

@@ -118,3 +118,71 @@ func TestCookiesOfSeveralSites(t *testing.T) {
 		}
 	}
 }
+
+// With BIND_SESSIONS_TO_SITE a site's cookie, also one that is refreshed there, is nothing at another, and nothing for an app's SDK.
+func TestSessionsBoundToTheirSite(t *testing.T) {
+	t.Parallel()
+	w := severalSites(t, "BIND_SESSIONS_TO_SITE", "true")
+	at := func(host, sealed string) *httptest.ResponseRecorder {
+		return ask(t, w.Handler(), "GET", "/verify/forward-auth", asked(host+":3000", "/page")+"Cookie: wos-session="+sealed)
+	}
+	signInAt := func(host string, ago int64) string {
+		w.past.Store(ago)
+		defer w.past.Store(0)
+		response, err := w.authKit.SignIn(paula, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, _, err := w.bound(w.sites.Of(host)).SignIn(response)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sealed
+	}
+	hosts := []string{"app.one.localhost", "two.localhost", "a.customers.localhost", "b.customers.localhost"}
+	for _, own := range hosts {
+		fresh := signInAt(own, 0)
+		old := signInAt(own, 600_000_000_000)
+		renewed := at(own, old)
+		lines := renewed.Header()["Set-Cookie"]
+		if renewed.Code != http.StatusSeeOther || len(lines) == 0 {
+			t.Fatalf("%s: got %d %q, want a new cookie", own, renewed.Code, renewed.Header())
+		}
+		next, _, _ := strings.Cut(strings.TrimPrefix(lines[0], "wos-session="), ";")
+		for name, sealed := range map[string]string{"fresh": fresh, "old": old, "renewed": next} {
+			for _, host := range hosts { // the own one first and last: what is remembered there must not count elsewhere
+				got := at(host, sealed)
+				if host == own {
+					if got.Code != http.StatusOK && name != "old" {
+						t.Errorf("%s, %s: got %d %q", own, name, got.Code, got.Header())
+					}
+					continue
+				}
+				if got.Code != http.StatusSeeOther || got.Header().Get("X-Auth-Reason") != "bad_session" {
+					t.Errorf("%s's %s cookie at %s: got %d %q, want bad_session", own, name, host, got.Code, got.Header())
+				}
+			}
+			if got := at("wiki.one.localhost", sealed); name != "old" && (got.Code == http.StatusOK) != (own == "app.one.localhost") {
+				t.Errorf("%s's %s cookie under the first site's domain: got %d", own, name, got.Code)
+			}
+			if _, err := w.sessions.Seal.Unseal(sealed); err == nil {
+				t.Errorf("%s's %s cookie opens with the apps' password", own, name)
+			}
+		}
+	}
+	if got := at("app.one.localhost", w.signIn(t, paula, 0)); got.Header().Get("X-Auth-Reason") != "bad_session" {
+		t.Errorf("an app's own session: got %d %q, want bad_session", got.Code, got.Header())
+	}
+}
+
+// Without it one site's cookie is good at another, as apps' SDKs share it.
+func TestSessionsAreSharedByDefault(t *testing.T) {
+	t.Parallel()
+	w := severalSites(t)
+	sealed := w.signIn(t, paula, 0)
+	for _, host := range []string{"app.one.localhost", "two.localhost"} {
+		if got := ask(t, w.Handler(), "GET", "/verify/forward-auth", asked(host+":3000", "/page")+"Cookie: wos-session="+sealed); got.Code != http.StatusOK {
+			t.Errorf("%s: got %d %q", host, got.Code, got.Header())
+		}
+	}
+}

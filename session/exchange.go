@@ -216,11 +216,11 @@ func (m *Manager) issued(w refreshRequest, response json.RawMessage) (family.Iss
 	if err != nil {
 		return family.Issued{}, err
 	}
-	sealed, err := m.seal(next)
+	sealed, err := m.sealWith(w.seal, next)
 	if err != nil {
 		return family.Issued{}, err
 	}
-	o := m.openedOf(next, access, newSealed(sealed))
+	o := m.openedOf(next, access, m.newSealed(sealed))
 	issued := family.Issued{Token: o.token, Sealed: sealed, Switch: w.switches}
 	if o.key != w.key {
 		issued.Successor = &o.key

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"sync"
@@ -53,6 +54,12 @@ type Config struct {
 // Manager answers what session a request has. It is safe for concurrent use.
 type Manager struct {
 	Config
+	*state
+	site string // whose sessions these are alone, see Bound; empty: nobody's in particular
+}
+
+// state is what the Managers of all sites share.
+type state struct {
 	remembered *otter.Cache[valueHash, *Verified] // by the hash of a cookie
 	bearers    *otter.Cache[valueHash, *bearer]   // by the hash of a bearer token
 	records    *replica.Replica
@@ -74,13 +81,12 @@ func New(c Config) (*Manager, error) {
 		c.RotationTTL = 30 * 24 * time.Hour
 	}
 	cookieCount, bearerCount := stats.NewCounter(), stats.NewCounter()
-	m := &Manager{
-		Config:     c,
+	m := &Manager{Config: c, state: &state{
 		remembered: newMemory[*Verified](maxRemembered, maxRememberedBytes, cookieCount),
 		bearers:    newMemory[*bearer](maxBearers, maxBearerBytes, bearerCount),
 		switches:   newSwitches(),
 		metrics:    newMetrics(c.Metrics),
-	}
+	}}
 	m.signOuts = newSignOuts(m)
 	if c.Tokens == nil {
 		return nil, errors.New("session: no verifier of access tokens")
@@ -96,6 +102,23 @@ func New(c Config) (*Manager, error) {
 	m.refresher = newRefresher(m)
 	m.observe(c.Metrics, cookieCount, bearerCount)
 	return m, nil
+}
+
+// Bound is a Manager of one site's sessions. Their cookies are sealed with keys of the site's own (made of Passwords), so
+// they are nothing at another site, nor to apps' SDKs. All else is shared.
+func (m *Manager) Bound(site string) (*Manager, error) {
+	keys := make([]string, len(m.Passwords))
+	for i, password := range m.Passwords {
+		keys[i] = base64.StdEncoding.EncodeToString(seal.MACKey("session cookies of the site "+site, password))
+	}
+	own, err := seal.NewCookie(m.Seal.Format(), keys...)
+	if err != nil {
+		return nil, err
+	}
+	own.Now = m.Seal.Now
+	bound := *m
+	bound.Seal, bound.site = own, site
+	return &bound, nil
 }
 
 // Run keeps this replica and the others informed of each other until ctx ends, and revokes

@@ -183,7 +183,7 @@ func newModel(t *testing.T, name string, rng *rand.Rand, ctx context.Context) *m
 
 // verify is Manager.Verify without the signature, and with the right clock for the expiry.
 func (r *modelReplica) verify(ctx context.Context, sealed string, ahead bool) (*resolved, error) {
-	o, err := r.open(newSealed(sealed))
+	o, err := r.open(r.newSealed(sealed))
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +283,7 @@ func (m *model) request(ctx context.Context, s *modelSession, sent string) (next
 
 func (m *model) end(ctx context.Context, s *modelSession, sent string) {
 	r := m.replicas[m.pick(len(m.replicas))]
-	o, err := r.open(newSealed(sent))
+	o, err := r.open(r.newSealed(sent))
 	if err != nil {
 		m.fail("%v", err)
 		return

@@ -121,9 +121,13 @@ type valueHash [sha256.Size]byte
 
 // hashValue hashes piece by piece: a conversion would copy 2 KB to the heap for
 // every request.
-func hashValue(sealed string) (hash valueHash) {
+// The same value is another one's at each site that has keys of its own.
+func hashValue(site, sealed string) (hash valueHash) {
 	var piece [512]byte
 	digest := sha256.New()
+	if site != "" {
+		digest.Write([]byte(site + "\x00"))
+	}
 	for len(sealed) > 0 {
 		n := copy(piece[:], sealed)
 		digest.Write(piece[:n])

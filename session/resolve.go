@@ -8,6 +8,7 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
 
@@ -20,8 +21,8 @@ type sealedSession struct {
 	opened *opened // nil as long as nobody had to open it
 }
 
-func newSealed(value string) sealedSession {
-	return sealedSession{value: value, hash: hashValue(value)}
+func (m *Manager) newSealed(value string) sealedSession {
+	return sealedSession{value: value, hash: hashValue(m.site, value)}
 }
 
 // opened is an unsealed session with what it is looked up by.
@@ -33,6 +34,7 @@ type opened struct {
 	hash   valueHash
 	token  family.Hash // of its refresh token; zero: it has none
 	key    family.Key  // of its record
+	seal   *seal.Cookie
 }
 
 // open unseals a session. The error is ErrBad.
@@ -56,7 +58,7 @@ func (m *Manager) open(s sealedSession) (*opened, error) {
 }
 
 func (m *Manager) openedOf(s *Session, access *token.Token, from sealedSession) *opened {
-	o := &opened{Session: s, access: access, claims: access.Unverified(), sealed: from.value, hash: from.hash}
+	o := &opened{Session: s, access: access, claims: access.Unverified(), sealed: from.value, hash: from.hash, seal: m.Seal}
 	if s.RefreshToken != "" {
 		o.token = family.HashToken(s.RefreshToken)
 	}
@@ -135,11 +137,11 @@ func (m *Manager) resolveOne(ctx context.Context, o *opened, bring bool) (*resol
 		return nil, err
 	case current:
 		s.until = until
-		s.session, err = m.open(newSealed(r.Current.Sealed))
+		s.session, err = m.open(m.newSealed(r.Current.Sealed))
 		return s, err
 	case r.IsCurrent(o.token) && r.Current.Sealed != o.sealed:
 		// AuthKit may leave a refresh token as it is.
-		if later, err := m.open(newSealed(r.Current.Sealed)); err == nil && later.AccessToken != o.AccessToken && !later.claims.ExpiresAt.Before(o.claims.ExpiresAt) {
+		if later, err := m.open(m.newSealed(r.Current.Sealed)); err == nil && later.AccessToken != o.AccessToken && !later.claims.ExpiresAt.Before(o.claims.ExpiresAt) {
 			s.session = later
 		}
 	}

@@ -7,18 +7,21 @@ import (
 	"strings"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
+	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
 
 // seal seals a session, and warns of one that needs several cookies, or soon will.
-func (m *Manager) seal(s *Session) (string, error) {
+func (m *Manager) seal(s *Session) (string, error) { return m.sealWith(m.Seal, s) }
+
+func (m *Manager) sealWith(c *seal.Cookie, s *Session) (string, error) {
 	if m.Slim {
 		s = s.Slim()
 	}
-	plaintext, err := s.JSONFor(m.Seal.Format())
+	plaintext, err := s.JSONFor(c.Format())
 	if err != nil {
 		return "", fmt.Errorf("session: seal: %w", err)
 	}
-	sealed, err := m.Seal.Seal(plaintext)
+	sealed, err := c.Seal(plaintext)
 	if err != nil {
 		return "", fmt.Errorf("session: seal: %w", err)
 	}

@@ -14,7 +14,7 @@ func (m *Manager) selectCookie(request http.Header) (sealedSession, error) {
 	values, present := m.Cookie.Read(request)
 	switch {
 	case len(values) == 1:
-		return newSealed(values[0]), nil
+		return m.newSealed(values[0]), nil
 	case len(values) == 0 && !present:
 		return sealedSession{}, ErrNone
 	case len(values) == 0:
@@ -29,7 +29,7 @@ func (m *Manager) newest(values []string) (sealedSession, error) {
 	var user string
 	var issued time.Time
 	for _, value := range values {
-		s := newSealed(value)
+		s := m.newSealed(value)
 		subject, at, err := m.issuedAt(&s)
 		if err != nil {
 			continue
@@ -93,7 +93,7 @@ func (m *Manager) HasOtherScopes(request http.Header) bool {
 	values, _ := m.Cookie.Read(request)
 	opening := 0
 	for _, value := range values {
-		if _, err := m.open(newSealed(value)); err == nil {
+		if _, err := m.open(m.newSealed(value)); err == nil {
 			opening++
 		}
 	}

@@ -31,7 +31,7 @@ func (m *Manager) SignIn(response json.RawMessage) (sealed string, id identity.I
 		return "", identity.Identity{}, err
 	}
 	ctx := context.Background()
-	o := m.openedOf(s, access, newSealed(sealed))
+	o := m.openedOf(s, access, m.newSealed(sealed))
 	c, r, _ := m.records.Lookup(ctx, o.key, true)
 	if err := m.ended(ctx, c, r); err != nil {
 		m.signOuts.revokeNow(o.key, o.claims.SessionID)

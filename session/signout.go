@@ -30,7 +30,7 @@ func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identi
 	var issued time.Time
 	values, _ := m.Cookie.Read(request)
 	for _, value := range values {
-		o, err := m.open(newSealed(value))
+		o, err := m.open(m.newSealed(value))
 		if err != nil || o.claims.Subject != o.User.ID {
 			continue
 		}
@@ -69,7 +69,7 @@ func (m *Manager) successor(r *record) *opened {
 	if r.Successor == nil || r.Current == nil {
 		return nil
 	}
-	next, err := m.open(newSealed(r.Current.Sealed))
+	next, err := m.open(m.newSealed(r.Current.Sealed))
 	if err != nil || next.key != *r.Successor {
 		return nil
 	}

@@ -300,7 +300,7 @@ func TestRefusalReachesWhoLookedBefore(t *testing.T) {
 					t.Fatalf("got %v, want %v", err, tt.want)
 				}
 				values, _ := b.Cookie.Read(request)
-				o, err := b.open(newSealed(values[0]))
+				o, err := b.open(b.newSealed(values[0]))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -112,14 +112,14 @@ func (h *Handler) public(ctx context.Context, c *checkRequest) *decision {
 	if !h.Cookie.Present(c.header) {
 		return d
 	}
-	if v, ok := h.Sessions.Peek(ctx, c.header); ok {
+	if v, ok := h.sessions(c).Peek(ctx, c.header); ok {
 		d.identity = &v.Identity
 	}
 	return d
 }
 
 func (h *Handler) decideBySession(ctx context.Context, c *checkRequest, rule *policy.Rule) *decision {
-	v, err := h.Sessions.Verify(ctx, c.header, c.client.canCarryCookie())
+	v, err := h.sessions(c).Verify(ctx, c.header, c.client.canCarryCookie())
 	if err != nil {
 		return h.refuse(c, rule, err)
 	}

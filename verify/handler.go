@@ -37,12 +37,14 @@ type APIKeys interface {
 
 // Config is what a Handler works with. A field that isn't said to be required may be zero.
 type Config struct {
-	Sites    *site.Sites   // required
-	Sessions Sessions      // required
-	Cookie   cookie.Config // required
-	Peers    Peers         // required
-	Headers  IdentityHeaders
-	Gateway  Gateway
+	Sites    *site.Sites // required
+	Sessions Sessions    // required
+	// SessionsOf returns the sessions of a site, where each has its own. nil: Sessions are every site's.
+	SessionsOf func(s *site.Site) Sessions
+	Cookie     cookie.Config // required
+	Peers      Peers         // required
+	Headers    IdentityHeaders
+	Gateway    Gateway
 	// Policy returns the policy in force. nil: there is none, and every protected host
 	// needs a session.
 	Policy  func() *policy.Policy
@@ -209,6 +211,14 @@ func (h *Handler) siteOf(name string) *site.Site {
 		return s
 	}
 	return h.Sites.First()
+}
+
+// sessions are those of the request's site.
+func (h *Handler) sessions(c *checkRequest) Sessions {
+	if h.SessionsOf == nil {
+		return h.Sessions
+	}
+	return h.SessionsOf(c.site)
 }
 
 // cookie is the session cookie of the request's site.
