@@ -39,6 +39,8 @@ type Config struct {
 	// Protects every host under this domain, which must cover the redirect URI's host. Not set: that host
 	// alone. Several, comma-separated, are for several redirect URIs.
 	CookieDomains []string `env:"WORKOS_COOKIE_DOMAIN"`
+	// A sign-out ends all of the user's sessions at AuthKit: at other sites and on other devices too.
+	LogoutEverywhere bool `env:"LOGOUT_EVERYWHERE" envDefault:"false"`
 	// Seals the session cookies of each redirect URI's site with keys of its own, made of
 	// `WORKOS_COOKIE_PASSWORD`: one site's cookie is nothing at another, and apps' SDKs can't read any.
 	BindSessions bool `env:"BIND_SESSIONS_TO_SITE" envDefault:"false"`

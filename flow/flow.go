@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -24,9 +25,11 @@ type Config struct {
 	Passwords       []string // as for the session cookie: the first seals, all open
 	DefaultReturn   string   // DEFAULT_RETURN_URL, absolute; empty: / or the signed-in page
 	LogoutReturnURL string   // LOGOUT_RETURN_URL, registered at AuthKit
-	KeepFragment    bool     // KEEP_FRAGMENT: the return URL's #fragment comes back, by two pages with a script
-	Log             zerolog.Logger
-	Now             func() time.Time // nil: time.Now
+	// UserSessions lists a user's active sessions at AuthKit: a sign-out ends them all. nil: it ends this one.
+	UserSessions func(ctx context.Context, userID string) ([]string, error)
+	KeepFragment bool // KEEP_FRAGMENT: the return URL's #fragment comes back, by two pages with a script
+	Log          zerolog.Logger
+	Now          func() time.Time // nil: time.Now
 }
 
 // Flow answers the flow's endpoints, of one site. Of a sign-in it holds only that its state was

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -48,6 +49,7 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
 		show(w, r, f.signedOutPage())
 		return
 	}
+	f.endEverywhere(r, id)
 	f.log(r).Info().Str("event", "sign_out").Str("subject", id.Subject).Str("session", id.SessionID).Str("session_hash", id.SessionHash()).Msg("signed out")
 	location, err := f.AuthKit.LogoutURL(id.SessionID, f.LogoutReturnURL)
 	if err != nil {
@@ -59,6 +61,30 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request) {
 		f.markSignOut(w)
 	}
 	f.lead(w, r, location, "You are being signed out")
+}
+
+// everywhereLimit is how long a sign-out may wait for the list of the user's other sessions.
+const everywhereLimit = 3 * time.Second
+
+// endEverywhere ends the user's other sessions, at other sites and on other devices, where that is wanted.
+func (f *Flow) endEverywhere(r *http.Request, id identity.Identity) {
+	if f.UserSessions == nil || id.Subject == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), everywhereLimit)
+	defer cancel()
+	others, err := f.UserSessions(ctx, id.Subject)
+	if err != nil {
+		f.log(r).Error().Str("event", "sign_out").Str("subject", id.Subject).Err(err).
+			Msg("AuthKit doesn't list the user's other sessions, so they go on; end them in the WorkOS dashboard, or sign out again")
+		return
+	}
+	for _, sessionID := range others {
+		if sessionID != id.SessionID {
+			f.Sessions.EndOther(r.Context(), id.Subject, sessionID)
+		}
+	}
+	f.log(r).Info().Str("event", "sign_out").Str("subject", id.Subject).Int("sessions", len(others)).Msg("all sessions of the user are ended")
 }
 
 // endSessions ends every session that the request carries and takes the cookies away.

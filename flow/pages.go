@@ -56,8 +56,12 @@ func (f *Flow) signedOutPage() page.Page {
 }
 
 func (f *Flow) confirmLogoutPage() page.Page {
+	text := "This ends your session for all applications behind this sign-in."
+	if f.UserSessions != nil {
+		text = "This ends all your sessions, on other devices too."
+	}
 	return page.Page{
-		Status: http.StatusOK, Title: "Sign out?", Text: "This ends your session for all applications behind this sign-in.",
+		Status: http.StatusOK, Title: "Sign out?", Text: text,
 		Buttons: []page.Button{{Text: "Sign out", Action: f.Site.Prefix() + site.Logout}},
 	}
 }

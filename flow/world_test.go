@@ -52,6 +52,7 @@ type settings struct {
 	users         []emulator.User
 	requires      string // what AuthKit asks of those who switch to Globex
 	wrongKey      bool   // the service has an API key that AuthKit doesn't know
+	everywhere    bool   // LOGOUT_EVERYWHERE
 	through       bool   // the flow is asked by a gateway's questions
 }
 
@@ -165,8 +166,13 @@ func (w *world) startService(t testing.TB, s settings) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var userSessions func(context.Context, string) ([]string, error)
+	if s.everywhere {
+		userSessions = client.ActiveSessions
+	}
 	w.Flow, err = New(Config{
-		Sites: site.One(place), Sessions: sessions, AuthKit: client, Passwords: s.passwords,
+		UserSessions: userSessions,
+		Sites:        site.One(place), Sessions: sessions, AuthKit: client, Passwords: s.passwords,
 		DefaultReturn: s.defaultReturn, LogoutReturnURL: s.logoutReturn, KeepFragment: s.keepFragment, Log: log, Now: w.clock.Now,
 	})
 	if err != nil {

@@ -78,11 +78,15 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 }
 
 func (s *Server) flowSettings(client *authkit.Client) flow.Config {
-	return flow.Config{
+	settings := flow.Config{
 		Sites: s.sites, Sessions: s.sessions, SessionsOf: s.bound, AuthKit: client, Passwords: passwords(s.config),
 		DefaultReturn: optional(s.config.DefaultReturnURL), LogoutReturnURL: optional(s.config.LogoutReturnURL),
 		KeepFragment: s.config.KeepFragment, Log: s.log,
 	}
+	if s.config.LogoutEverywhere {
+		settings.UserSessions = client.ActiveSessions
+	}
+	return settings
 }
 
 func (s *Server) verifySettings(client *authkit.Client) verify.Config {

@@ -186,3 +186,32 @@ func TestSessionsAreSharedByDefault(t *testing.T) {
 		}
 	}
 }
+
+// With LOGOUT_EVERYWHERE a sign-out at one site ends the sessions at the others, and AuthKit is told of each. Without it they go on.
+func TestSignOutAtSeveralSites(t *testing.T) {
+	t.Parallel()
+	for _, everywhere := range []bool{true, false} {
+		w := severalSites(t, "LOGOUT_EVERYWHERE", map[bool]string{true: "true", false: "false"}[everywhere])
+		one, two := w.signIn(t, paula, 0), w.signIn(t, paula, 0)
+		at := func(host, uri, sealed string) *httptest.ResponseRecorder {
+			return ask(t, w.Handler(), "GET", "/verify/forward-auth", asked(host+":3000", uri)+"Sec-Fetch-Site: none\nCookie: wos-session="+sealed)
+		}
+
+		out := at("app.one.localhost", "/_auth/logout", one)
+
+		if !strings.Contains(out.Header().Get("Location"), "/user_management/sessions/logout") {
+			t.Fatalf("everywhere %t: got %d %q, want AuthKit's logout", everywhere, out.Code, out.Header())
+		}
+		if got := at("app.one.localhost", "/", one).Header().Get("X-Auth-Reason"); got != "session_ended" {
+			t.Errorf("everywhere %t: the session itself: got %q", everywhere, got)
+		}
+		if got := at("two.localhost", "/", two); (got.Header().Get("X-Auth-Reason") == "session_ended") != everywhere || (got.Code == http.StatusOK) == everywhere {
+			t.Errorf("everywhere %t: at the other site: got %d %q", everywhere, got.Code, got.Header())
+		}
+		w.sessions.Stop()
+		w.sessions.Wait() // until AuthKit knows
+		if revoked := w.authKit.Calls()["sessions.revoke"]; everywhere && revoked < 2 || !everywhere && revoked != 1 {
+			t.Errorf("everywhere %t: got %d revocations at AuthKit", everywhere, revoked)
+		}
+	}
+}

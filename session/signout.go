@@ -42,6 +42,15 @@ func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identi
 	return last, last.Subject != ""
 }
 
+// EndOther ends a session of a user's by its id, on every replica and at AuthKit.
+func (m *Manager) EndOther(ctx context.Context, subject, sessionID string) {
+	key := family.KeyOf(m.Tokens.ClientID, subject, sessionID)
+	m.records.End(ctx, key, sessionID)
+	_, became, _ := m.records.Lookup(ctx, key, false)
+	m.endSuccessors(ctx, became)
+	m.signOuts.revokeNow(key, sessionID)
+}
+
 // end ends a session and its successors, and returns what o became.
 func (m *Manager) end(ctx context.Context, o *opened) *opened {
 	for range maxSuccessors {

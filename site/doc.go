@@ -8,6 +8,9 @@
 //	protected      app.example.com; with a cookie domain, all under that;
 //	               of these, those that the policy names
 //
+// Several redirect URIs are sites of their own (sites.go); a request's is the one of
+// its host.
+//
 // The same list of protected hosts decides which requests are answered at
 // /verify and which return URLs a sign-in may lead to.
 //

@@ -1,0 +1,60 @@
+package flow
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/session"
+)
+
+// A sign-out on one device ends the sessions on the others, and nobody else's. Who signs in again is in.
+func TestSignOutEverywhere(t *testing.T) {
+	t.Parallel()
+	for _, everywhere := range []bool{true, false} {
+		w := newWorld(t, settings{everywhere: everywhere})
+		laptop, phone, other := w.browser(t), w.browser(t), w.browser(t)
+		laptop.visit(app+"/page", paula)
+		phone.visit(app+"/page", paula)
+		other.visit(app+"/page", zoe)
+
+		asked := laptop.get(app+"/_auth/logout", "Sec-Fetch-Site: cross-site")
+		if says := strings.Contains(asked.body, "on other devices too"); says != everywhere {
+			t.Errorf("everywhere %t: the page says so: %t", everywhere, says)
+		}
+		laptop.press(asked, "Sign out")
+
+		_, err := w.Sessions.Verify(t.Context(), phone.header(app+"/"), false)
+		if ended := errors.Is(err, session.ErrEnded); ended != everywhere {
+			t.Errorf("everywhere %t: on the phone: got %v", everywhere, err)
+		}
+		if _, err := w.Sessions.Verify(t.Context(), other.header(app+"/"), false); err != nil {
+			t.Errorf("everywhere %t: somebody else: got %v", everywhere, err)
+		}
+		laptop.visit(app+"/page", paula)
+		laptop.wantSignedIn(paula)
+	}
+}
+
+// AuthKit doesn't answer: this session ends all the same, and the log says that the others don't.
+func TestSignOutEverywhereWhileAuthKitIsDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{everywhere: true})
+	b := w.browser(t)
+	b.visit(app+"/page", paula)
+	header := b.header(app + "/")
+	w.breakAuthKit(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) })
+
+	a := b.get(app + "/_auth/logout")
+
+	if !w.isAuthKit(a.location()) {
+		t.Errorf("got status %d to %q", a.status, a.location())
+	}
+	if _, err := w.Sessions.Verify(t.Context(), header, false); !errors.Is(err, session.ErrEnded) {
+		t.Errorf("the session: got %v, want ErrEnded", err)
+	}
+	if !strings.Contains(w.log.String(), "so they go on") {
+		t.Errorf("got log %s", w.log)
+	}
+}
