@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -72,6 +73,11 @@ func TestServiceThatHangs(t *testing.T) {
 			dir := caddyExample(t, at)
 			replace(t, dir, "authkit.caddy", "response_header_timeout 15s", "response_header_timeout 300ms")
 			runCaddy(t, dir, "Caddyfile", at.gateway)
+		}},
+		{"envoy", http.StatusServiceUnavailable, func(t *testing.T, at addresses) {
+			file := envoyExample(t, at, "envoy.yaml")
+			replace(t, filepath.Dir(file), "envoy.yaml", "timeout: 15s", "timeout: 0.3s")
+			runEnvoy(t, file, at.gateway)
 		}},
 		{"haproxy", http.StatusGatewayTimeout, func(t *testing.T, at addresses) {
 			dir := haproxyExample(t, at)
