@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,7 +141,8 @@ func TestUnknownMaster(t *testing.T) {
 	}
 }
 
-// Of those who swap at the same time one succeeds, and the others learn who.
+// Of those who swap at the same time one succeeds, and the others learn who. On a busy machine a call may take too long:
+// then it isn't known whether it has swapped.
 func TestSwapLosesNothing(t *testing.T) {
 	t.Parallel()
 	for scheme, tail := range schemes {
@@ -149,30 +151,45 @@ func TestSwapLosesNothing(t *testing.T) {
 			rawURL := scheme + "://" + start(t).Addr() + tail
 			stores := []*Store{open(t, rawURL), open(t, rawURL), open(t, rawURL)}
 			var wg sync.WaitGroup
+			var unknown atomic.Int64
 			for i := range 12 {
 				wg.Go(func() {
 					s := stores[i%3]
-					current, _, err := s.Load(t.Context(), "count", ttl)
-					for done := 0; done < 5 && err == nil; {
+					current, known := replica.Value{}, false
+					for done := 0; done < 5 && t.Context().Err() == nil; {
+						var err error
+						if !known {
+							if current, _, err = s.Load(t.Context(), "count", ttl); err != nil {
+								time.Sleep(50 * time.Millisecond)
+								continue
+							}
+							known = true
+						}
 						n, _ := strconv.Atoi(string(current.Sealed))
 						next := value(strconv.Itoa(n + 1))
-						var swapped bool
-						var there replica.Value
-						if swapped, there, _, err = s.Swap(t.Context(), "count", current.Tag, next, ttl, nil); swapped {
+						swapped, there, _, err := s.Swap(t.Context(), "count", current.Tag, next, ttl, nil)
+						switch {
+						case err != nil:
+							unknown.Add(1)
+							known = false
+						case swapped:
 							current = next
 							done++
-						} else {
+						default:
 							current = there
 						}
-					}
-					if err != nil {
-						t.Error(err)
 					}
 				})
 			}
 			wg.Wait()
-			if got := loaded(t, stores[0], "count"); got != "60" {
-				t.Errorf("got %s, want 60", got)
+			var got int
+			eventually(t, "the count is loaded", func() bool {
+				v, _, err := stores[0].Load(t.Context(), "count", ttl)
+				got, _ = strconv.Atoi(string(v.Sealed))
+				return err == nil
+			})
+			if most := 60 + int(unknown.Load()); got < 60 || got > most {
+				t.Errorf("got %d, want 60, and at most %d", got, most)
 			}
 		})
 	}
