@@ -23,23 +23,30 @@ type APIKey struct {
 // clear no. An answer that is neither is a *session.Outage.
 func (c *Client) ValidateAPIKey(ctx context.Context, value string) (APIKey, bool, error) {
 	body, _ := json.Marshal(map[string]string{"value": value}) // strings always encode
-	answer, err := c.ask(func(hc *http.Client) error {         // workos-go v4 has no such call
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint()+"/api_keys/validations", bytes.NewReader(body))
+	answer, err := c.call(ctx, http.MethodPost, "/api_keys/validations", body)
+	if err != nil {
+		return APIKey{}, false, err
+	}
+	return readValidation(answer)
+}
+
+// call makes one call that workos-go v4 doesn't have, as ask does. body may be nil.
+func (c *Client) call(ctx context.Context, method, path string, body []byte) (*recorder, error) {
+	return c.ask(func(hc *http.Client) error {
+		req, err := http.NewRequestWithContext(ctx, method, c.endpoint()+path, bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
 		req.Header.Set("Authorization", "Bearer "+string(c.APIKey))
-		req.Header.Set("Content-Type", "application/json")
+		if body != nil {
+			req.Header.Set("Content-Type", "application/json")
+		}
 		resp, err := hc.Do(req)
 		if err != nil {
 			return err
 		}
 		return resp.Body.Close()
 	})
-	if err != nil {
-		return APIKey{}, false, err
-	}
-	return readValidation(answer)
 }
 
 // ask makes one call and returns its recorded 2xx. call's error counts only when

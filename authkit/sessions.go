@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/workos/workos-go/v4/pkg/usermanagement"
 
@@ -34,23 +35,11 @@ func (c *Client) ActiveSessions(ctx context.Context, userID string) ([]string, e
 	var all []string
 	after := ""
 	for range maxSessionsPages {
-		query := url.Values{"limit": {"100"}}
+		query := url.Values{"limit": {strconv.Itoa(sessionsPage)}}
 		if after != "" {
 			query.Set("after", after)
 		}
-		answer, err := c.ask(func(hc *http.Client) error { // workos-go v4 has no such call
-			address := c.endpoint() + "/user_management/users/" + url.PathEscape(userID) + "/sessions?" + query.Encode()
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-			if err != nil {
-				return err
-			}
-			req.Header.Set("Authorization", "Bearer "+string(c.APIKey))
-			resp, err := hc.Do(req)
-			if err != nil {
-				return err
-			}
-			return resp.Body.Close()
-		})
+		answer, err := c.call(ctx, http.MethodGet, "/user_management/users/"+url.PathEscape(userID)+"/sessions?"+query.Encode(), nil)
 		if err != nil {
 			return nil, err
 		}

@@ -168,6 +168,8 @@ func (p *problems) checkCookieDomain(c *Config, raw string) string {
 		p.add(name, "is an IP address, which no cookie domain can be: use a name, or remove it")
 	case suffix == domain.Name:
 		p.add(name, "%s is a public suffix, shared by strangers, and browsers refuse cookies for it: use a domain of your own below it, or remove it", domain.Name)
+	case p.ok("WORKOS_REDIRECT_URI") && c.wildcardUnder(domain.Name) != "":
+		p.add(name, "%s covers %s, whose hosts are to be sites with cookies of their own: remove one of them", domain.Name, c.wildcardUnder(domain.Name))
 	case p.ok("WORKOS_REDIRECT_URI") && !c.covered(domain.Name):
 		p.add(name, "%s does not cover the redirect URI's host %s, so the browser would refuse the cookie: make one of them fit the other, or remove it", domain.Name, c.redirectHosts())
 	}
@@ -179,6 +181,16 @@ func (c *Config) covered(domain string) bool {
 	return slices.ContainsFunc(c.RedirectURIs, func(u *url.URL) bool {
 		return !strings.HasPrefix(u.Host, "*.") && site.Covers(domain, u.Hostname())
 	})
+}
+
+// wildcardUnder returns the host of a redirect URI that is a wildcard and under a cookie domain, or above it; empty: none is.
+func (c *Config) wildcardUnder(domain string) string {
+	for _, u := range c.RedirectURIs {
+		if below, ok := strings.CutPrefix(u.Hostname(), "*."); ok && (site.Covers(domain, below) || site.Covers(below, domain)) {
+			return u.Hostname()
+		}
+	}
+	return ""
 }
 
 func (c *Config) redirectHosts() string {

@@ -214,3 +214,15 @@ func TestParseRefusesTogether(t *testing.T) {
 		})
 	}
 }
+
+// A cookie domain would make one site of what is to be many.
+func TestCookieDomainOverAWildcard(t *testing.T) {
+	t.Parallel()
+	for domain, good := range map[string]bool{"example.com": false, "customers.example.com": false, "auth.example.com": true} {
+		_, err := Parse(environ("WORKOS_REDIRECT_URI", "https://auth.example.com/callback,https://*.customers.example.com/_auth/callback",
+			"WORKOS_COOKIE_DOMAIN", domain))
+		if got := err == nil; got != good || err != nil && !strings.Contains(err.Error(), "covers *.customers.example.com") {
+			t.Errorf("%s: got %v", domain, err)
+		}
+	}
+}

@@ -87,7 +87,7 @@ func (f *Flow) Routes(r chi.Router) {
 	added := map[string]bool{}
 	for _, place := range f.Sites.Places() {
 		prefix := place.Prefix()
-		for path, endpoint := range map[string]endpoint{
+		for path, does := range map[string]endpoint{
 			prefix + site.Login:  {get: (*Flow).login},
 			prefix + site.SignUp: {get: (*Flow).signUp},
 			place.Callback():     {get: (*Flow).callback, post: (*Flow).selectOrganization},
@@ -96,7 +96,7 @@ func (f *Flow) Routes(r chi.Router) {
 		} {
 			if !added[path] {
 				added[path] = true
-				f.route(r, path, endpoint)
+				f.route(r, path, does)
 			}
 		}
 	}

@@ -68,8 +68,8 @@ func (f *Flow) destination(returnURL string) string {
 	if checked, ok := f.Site.ReturnURL(returnURL); ok {
 		return checked
 	}
-	if f.DefaultReturn != "" {
-		return f.DefaultReturn
+	if own, ok := f.Site.ReturnURL(f.DefaultReturn); ok {
+		return own
 	}
 	if f.Site.Prefix() != "/" {
 		home, _ := f.Site.ReturnURL("/")

@@ -136,7 +136,7 @@ func (w *world) startAuthKit(t testing.TB, s settings) {
 
 func (w *world) startService(t testing.TB, s settings) {
 	t.Helper()
-	place, err := site.New(parse(t, s.redirectURI), s.cookieDomain)
+	places, err := site.NewSites([]*url.URL{parse(t, s.redirectURI)}, []string{s.cookieDomain})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func (w *world) startService(t testing.TB, s settings) {
 	sessions, err := session.New(session.Config{
 		Cookie: cookie.Config{
 			Name: "wos-session", Domain: s.cookieDomain, MaxAge: 34560000,
-			SameSite: http.SameSiteLaxMode, Secure: place.Scheme() == "https",
+			SameSite: http.SameSiteLaxMode, Secure: places.Scheme() == "https",
 		},
 		Seal:    w.iron,
 		Tokens:  &token.Verifier{Keys: keys, ClientID: "client_01", Issuers: s.issuers, Now: w.clock.Now},
@@ -172,7 +172,7 @@ func (w *world) startService(t testing.TB, s settings) {
 	}
 	w.Flow, err = New(Config{
 		UserSessions: userSessions,
-		Sites:        site.One(place), Sessions: sessions, AuthKit: client, Passwords: s.passwords,
+		Sites:        places, Sessions: sessions, AuthKit: client, Passwords: s.passwords,
 		DefaultReturn: s.defaultReturn, LogoutReturnURL: s.logoutReturn, KeepFragment: s.keepFragment, Log: log, Now: w.clock.Now,
 	})
 	if err != nil {
@@ -180,7 +180,7 @@ func (w *world) startService(t testing.TB, s settings) {
 	}
 	router := chi.NewRouter()
 	if s.through {
-		router.Handle(place.Prefix()+"*", w.questions(t))
+		router.Handle(places.First().Prefix()+"*", w.questions(t))
 	} else {
 		w.Routes(router)
 	}

@@ -32,7 +32,7 @@ func (s *Server) loadPolicy() error {
 	if err := s.policy.Load(); err != nil {
 		return fmt.Errorf("POLICY_FILE: %w", err)
 	}
-	s.sites.Configure(func(host string) bool { return s.policy.Current().Names(host) }, s.config.WebhookSecret.Reveal() != "")
+	s.sites.Narrow(func(host string) bool { return s.policy.Current().Names(host) })
 	return nil
 }
 

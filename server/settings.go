@@ -23,7 +23,9 @@ func protectedSites(c *config.Config) (*site.Sites, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Configure(nil, c.WebhookSecret.Reveal() != "")
+	if c.WebhookSecret.Reveal() != "" {
+		s.TakeWebhooks()
+	}
 	return s, nil
 }
 

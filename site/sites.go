@@ -2,9 +2,7 @@ package site
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 )
@@ -13,16 +11,13 @@ import (
 type Sites struct {
 	listed    []*Site
 	wildcards []wildcard
-	narrow    func(name string) bool
-	webhooks  bool
 }
 
 // wildcard is a redirect URI such as https://*.example.com/_auth/callback: each host with one label more is a site by
 // itself, whose cookies no other host gets.
 type wildcard struct {
-	scheme, port     string
-	below            string // ".example.com"
-	prefix, callback string
+	below    string // ".example.com"
+	template *Site  // of each, but for its host
 }
 
 var (
@@ -40,19 +35,17 @@ func NewSites(redirectURIs []*url.URL, cookieDomains []string) (*Sites, error) {
 			return nil, errSchemes
 		}
 		below, isWildcard := strings.CutPrefix(u.Host, "*.")
-		if isWildcard {
-			host, err := ParseHost(below, u.Scheme)
-			if err != nil {
-				return nil, fmt.Errorf("site: redirect URI: %w", err)
-			}
-			w := wildcard{scheme: u.Scheme, port: host.Port, below: "." + host.Name}
-			w.prefix, w.callback = path.Split(u.Path)
-			s.wildcards = append(s.wildcards, w)
-		}
 		switch {
 		case i == 0 && isWildcard:
 			return nil, errNoPlain
 		case isWildcard:
+			template, err := New(&url.URL{Scheme: u.Scheme, Host: below, Path: u.Path}, "")
+			if err != nil {
+				return nil, err
+			}
+			w := wildcard{"." + template.flow.Name, template}
+			template.flow.Name = "*" + w.below
+			s.wildcards = append(s.wildcards, w)
 			continue
 		}
 		one, err := New(u, domainOf(u.Hostname(), cookieDomains))
@@ -69,7 +62,7 @@ func NewSites(redirectURIs []*url.URL, cookieDomains []string) (*Sites, error) {
 
 func domainOf(host string, domains []string) (longest string) {
 	for _, domain := range domains {
-		if Covers(domain, host) && len(domain) > len(longest) {
+		if domain != "" && Covers(domain, host) && len(domain) > len(longest) {
 			longest = domain
 		}
 	}
@@ -81,16 +74,17 @@ func Covers(domain, host string) bool {
 	return strings.HasSuffix("."+strings.ToLower(host), "."+strings.ToLower(strings.TrimPrefix(domain, ".")))
 }
 
-// One is a service with a single site.
-func One(s *Site) *Sites {
-	return &Sites{listed: []*Site{s}, narrow: s.Narrow, webhooks: s.HasWebhooks}
+// Narrow sets Narrow of every site. Call it before the Sites are used.
+func (s *Sites) Narrow(protected func(name string) bool) {
+	for _, one := range s.Places() {
+		one.Narrow = protected
+	}
 }
 
-// Configure sets Narrow and HasWebhooks of every site. Call it before the Sites are used.
-func (s *Sites) Configure(narrow func(name string) bool, webhooks bool) {
-	s.narrow, s.webhooks = narrow, webhooks
-	for _, one := range s.listed {
-		one.Narrow, one.HasWebhooks = narrow, webhooks
+// TakeWebhooks sets HasWebhooks of every site. Call it before the Sites are used.
+func (s *Sites) TakeWebhooks() {
+	for _, one := range s.Places() {
+		one.HasWebhooks = true
 	}
 }
 
@@ -120,10 +114,17 @@ func (s *Sites) Of(name string) *Site {
 	}
 	for _, w := range s.wildcards {
 		if w.covers(name) {
-			return s.wildcardSite(w, name)
+			return w.site(name)
 		}
 	}
 	return nil
+}
+
+// site is the one of a host.
+func (w wildcard) site(name string) *Site {
+	one := *w.template
+	one.flow.Name = name
+	return &one
 }
 
 func (w wildcard) covers(name string) bool {
@@ -162,18 +163,11 @@ func (s *Sites) Protected() string {
 // Listed are the sites of redirect URIs that are no wildcards.
 func (s *Sites) Listed() []*Site { return s.listed }
 
-// Places returns an example of each: the listed sites, and one host of each wildcard.
+// Places are the listed sites, and each wildcard's as one of "*.example.com".
 func (s *Sites) Places() []*Site {
 	all := slices.Clone(s.listed)
 	for _, w := range s.wildcards {
-		all = append(all, s.wildcardSite(w, "*"+w.below))
+		all = append(all, w.template)
 	}
 	return all
-}
-
-func (s *Sites) wildcardSite(w wildcard, name string) *Site {
-	return &Site{
-		scheme: w.scheme, flow: Host{Name: name, Port: w.port}, prefix: w.prefix, callback: w.callback,
-		Narrow: s.narrow, HasWebhooks: s.webhooks,
-	}
 }

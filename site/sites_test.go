@@ -67,7 +67,7 @@ func TestSiteOfAHost(t *testing.T) {
 	}
 }
 
-// What a site protects, and where its sign-ins lead, is nobody else's.
+// A site protects its own hosts, and its sign-ins lead to no others.
 func TestSitesAreApart(t *testing.T) {
 	t.Parallel()
 	s, err := newSites(t, nil, "https://one.test/_auth/callback", "https://two.test/_auth/callback", "https://*.customers.test/_auth/callback")
@@ -91,13 +91,14 @@ func TestSitesAreApart(t *testing.T) {
 	}
 }
 
-func TestConfigureReachesWildcards(t *testing.T) {
+func TestSettingsReachWildcards(t *testing.T) {
 	t.Parallel()
 	s, err := newSites(t, nil, "https://one.test/_auth/callback", "https://*.customers.test/_auth/callback")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Configure(func(name string) bool { return name == "a.customers.test" }, true)
+	s.Narrow(func(name string) bool { return name == "a.customers.test" })
+	s.TakeWebhooks()
 	for name, want := range map[string]bool{"one.test": false, "a.customers.test": true, "b.customers.test": false} {
 		if got := s.Of(name).Protects(name); got != want {
 			t.Errorf("%s: protected %t, want %t", name, got, want)

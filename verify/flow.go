@@ -3,6 +3,7 @@ package verify
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
@@ -22,16 +23,9 @@ func (h *Handler) answersFlow(c *checkRequest, r *http.Request) bool {
 // answerFlow has the flow answer the original request.
 func (h *Handler) answerFlow(w http.ResponseWriter, r *http.Request, c *checkRequest) {
 	o := c.original
-	u, err := url.ParseRequestURI(site.EscapeNonASCII(o.uri))
-	if err != nil {
-		d := badRequest(c.profile, header{"the URI", o.uri}.error("can't be read"))
-		h.metrics.count(d)
-		id := requestIDFor(c.profile, r.Header)
-		h.log(c, d, id)
-		h.write(w, c, d, id)
-		return
-	}
+	_, query, _ := strings.Cut(o.uri, "?")
 	asked := r.WithContext(r.Context())
-	asked.Method, asked.URL, asked.RequestURI, asked.Host, asked.Body, asked.ContentLength = o.method, u, o.uri, o.host.String(), http.NoBody, 0
+	asked.URL = &url.URL{Path: o.path, RawQuery: query} // an endpoint's path is a plain one
+	asked.Method, asked.RequestURI, asked.Host, asked.Body, asked.ContentLength = o.method, o.uri, o.host.String(), http.NoBody, 0
 	h.Flow.ServeHTTP(w, asked)
 }

@@ -202,32 +202,6 @@ func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkReq
 	}, d
 }
 
-// siteOf is the site of a host. A host that none reaches isn't protected by the first either.
-func (h *Handler) siteOf(name string) *site.Site {
-	if h.single != nil {
-		return h.single
-	}
-	if s := h.Sites.Of(name); s != nil {
-		return s
-	}
-	return h.Sites.First()
-}
-
-// sessions are those of the request's site.
-func (h *Handler) sessions(c *checkRequest) Sessions {
-	if h.SessionsOf == nil {
-		return h.Sessions
-	}
-	return h.SessionsOf(c.site)
-}
-
-// cookie is the session cookie of the request's site.
-func (h *Handler) cookie(c *checkRequest) cookie.Config {
-	own := h.Cookie
-	own.Domain = c.site.CookieDomain()
-	return own
-}
-
 // requirements reads those of the verify URL's query. A nil decision: go on.
 func (h *Handler) requirements(firstContact bool, rawQuery string) (policy.Requirements, *decision) {
 	if firstContact && (h.hasPolicy || rawQuery != "") {
@@ -314,15 +288,4 @@ func (h *Handler) writeReason(header http.Header, c *checkRequest, d *decision) 
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(d.retryAfter.Seconds()))))
 	}
 	allowOrigin(header, c.site, first(c.header, "Origin"))
-}
-
-// allowOrigin lets a script of a protected origin read a denial.
-func allowOrigin(header http.Header, s *site.Site, origin string) {
-	if origin == "" || !s.ProtectsOrigin(origin) {
-		return
-	}
-	header.Set("Access-Control-Allow-Origin", origin)
-	header.Set("Access-Control-Allow-Credentials", "true")
-	header.Set("Access-Control-Expose-Headers", "X-Auth-Reason, X-Auth-Login-URL, X-Request-Id")
-	header.Add("Vary", "Origin")
 }

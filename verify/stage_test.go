@@ -87,17 +87,15 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := site.New(u, domain)
-	if err != nil {
+	if config.Sites, err = site.NewSites([]*url.URL{u}, []string{domain}); err != nil {
 		t.Fatal(err)
 	}
-	config.Sites = site.One(one)
 	config.Cookie = cookie.Config{
 		Name: "wos-session", Domain: domain, MaxAge: 34_560_000,
 		SameSite: http.SameSiteLaxMode, Secure: u.Scheme == "https",
 	}
 	if config.Policy != nil {
-		one.Narrow = func(name string) bool { return config.Policy().Names(name) }
+		config.Sites.Narrow(func(name string) bool { return config.Policy().Names(name) })
 	}
 	config.APIKeys = s.keys
 	s.handler = New(config)
