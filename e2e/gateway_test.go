@@ -63,21 +63,19 @@ func gateways() []gateway {
 // eachGateway runs a test behind each gateway.
 func eachGateway(t *testing.T, test func(t *testing.T, g gateway)) {
 	t.Helper()
-	for _, g := range gateways() {
-		t.Run(g.name, func(t *testing.T) {
-			t.Parallel()
-			test(t, g)
-		})
-	}
+	each(t, gateways(), test)
 }
 
 // eachGatewayWithRequirements runs a test with each that can have requirements per route.
 func eachGatewayWithRequirements(t *testing.T, test func(t *testing.T, g gateway)) {
 	t.Helper()
-	for _, g := range gateways() {
-		if g.traits().noRequire {
-			continue
-		}
+	each(t, slices.DeleteFunc(gateways(), func(g gateway) bool { return g.traits().noRequire }), test)
+}
+
+// each runs a test with each of some gateways.
+func each(t *testing.T, all []gateway, test func(t *testing.T, g gateway)) {
+	t.Helper()
+	for _, g := range all {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, g)

@@ -55,45 +55,42 @@ func withTLS() []gateway {
 // Over HTTP/2, where a cookie header may come in pieces and every name in small letters.
 func TestOverHTTP2(t *testing.T) {
 	t.Parallel()
-	for _, g := range withTLS() {
-		t.Run(g.name, func(t *testing.T) {
-			t.Parallel()
-			s := newStack(t, g)
-			for _, email := range []string{zoe, "large@example.com"} { // a session of one cookie, and one of several
-				b := newBrowser(t)
-				trustGateway(b, s.at.gateway)
-				over := http2Client(t, s.at.gateway).Transport
-				b.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-					if strings.HasSuffix(r.URL.Hostname(), ".example.com") {
-						response, err := over.RoundTrip(r)
-						if err == nil && response.ProtoMajor != 2 {
-							t.Errorf("%s: got %s, want HTTP/2", r.URL, response.Proto)
-						}
-						return response, err
+	each(t, withTLS(), func(t *testing.T, g gateway) {
+		s := newStack(t, g)
+		for _, email := range []string{zoe, "large@example.com"} { // a session of one cookie, and one of several
+			b := newBrowser(t)
+			trustGateway(b, s.at.gateway)
+			over := http2Client(t, s.at.gateway).Transport
+			b.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Hostname(), ".example.com") {
+					response, err := over.RoundTrip(r)
+					if err == nil && response.ProtoMajor != 2 {
+						t.Errorf("%s: got %s, want HTTP/2", r.URL, response.Proto)
 					}
-					return http.DefaultTransport.RoundTrip(r) // AuthKit
-				})
+					return response, err
+				}
+				return http.DefaultTransport.RoundTrip(r) // AuthKit
+			})
 
-				if got := b.seen(b.signIn(s.origin+deepLink, email)); got.URI != deepLink || got.Header.Get("X-Auth-Request-Email") != email {
-					t.Errorf("%s: after sign-in the app got %s with %q", email, got.URI, got.Header)
-				}
-				h := fetchHeaders()
-				for _, name := range []string{"x-auth-request-email", "x_auth_request_email", "x.auth.request.email", "remote-user"} {
-					h[name] = []string{"mallory"}
-				}
-				for name, values := range b.seen(b.send(http.MethodGet, s.origin+"/", h, "")).Header {
-					if slices.Contains(values, "mallory") {
-						t.Errorf("%s: the app got %s: %q", email, name, values)
-					}
-				}
-				if got := b.seen(b.send(http.MethodPost, s.origin+"/", fetchHeaders(), "a=1")); got.Method != http.MethodPost || got.Body != "a=1" {
-					t.Errorf("%s: the app got %s %q", email, got.Method, got.Body)
-				}
-				b.client.Jar = nil
-				wantReason(t, b.send(http.MethodGet, s.origin+"/", fetchHeaders(), ""), http.StatusUnauthorized, "no_session")
+			if got := b.seen(b.signIn(s.origin+deepLink, email)); got.URI != deepLink || got.Header.Get("X-Auth-Request-Email") != email {
+				t.Errorf("%s: after sign-in the app got %s with %q", email, got.URI, got.Header)
 			}
-		})
-	}
+			h := fetchHeaders()
+			for _, name := range []string{"x-auth-request-email", "x_auth_request_email", "x.auth.request.email", "remote-user"} {
+				h[name] = []string{"mallory"}
+			}
+			for name, values := range b.seen(b.send(http.MethodGet, s.origin+"/", h, "")).Header {
+				if slices.Contains(values, "mallory") {
+					t.Errorf("%s: the app got %s: %q", email, name, values)
+				}
+			}
+			if got := b.seen(b.send(http.MethodPost, s.origin+"/", fetchHeaders(), "a=1")); got.Method != http.MethodPost || got.Body != "a=1" {
+				t.Errorf("%s: the app got %s %q", email, got.Method, got.Body)
+			}
+			b.client.Jar = nil
+			wantReason(t, b.send(http.MethodGet, s.origin+"/", fetchHeaders(), ""), http.StatusUnauthorized, "no_session")
+		}
+	})
 }
 
 type roundTrip func(r *http.Request) (*http.Response, error)

@@ -48,42 +48,39 @@ func withoutRoutes() []gateway {
 // The middleware alone signs people in and out.
 func TestFlowThroughVerify(t *testing.T) {
 	t.Parallel()
-	for _, g := range withoutRoutes() {
-		t.Run(g.name, func(t *testing.T) {
-			t.Parallel()
-			s := newStack(t, g)
+	each(t, withoutRoutes(), func(t *testing.T, g gateway) {
+		s := newStack(t, g)
 
-			b := newBrowser(t)
-			target := s.origin + "/reports?year=2026&q=a%26b"
-			if got := b.seen(b.signIn(target, zoe)); got.URI != "/reports?year=2026&q=a%26b" {
-				t.Errorf("after sign-in the app got %s", got.URI)
-			}
+		b := newBrowser(t)
+		target := s.origin + "/reports?year=2026&q=a%26b"
+		if got := b.seen(b.signIn(target, zoe)); got.URI != "/reports?year=2026&q=a%26b" {
+			t.Errorf("after sign-in the app got %s", got.URI)
+		}
 
-			chooser := newBrowser(t)
-			choice := chooser.open(s.origin + "/_auth/login?rd=/page&login_hint=" + url.QueryEscape(sam))
-			if choice.Status != http.StatusForbidden || !strings.Contains(choice.Body, "Choose an organization") {
-				t.Fatalf("got status %d at %s, want the choice: %s", choice.Status, choice.URL, choice.Body)
-			}
-			if got := chooser.seen(chooser.press(choice, "Globex")); got.URI != "/page" || got.Header.Get("X-Auth-Request-Organization") != globexID {
-				t.Errorf("after the choice the app got %s with %q", got.URI, got.Header)
-			}
+		chooser := newBrowser(t)
+		choice := chooser.open(s.origin + "/_auth/login?rd=/page&login_hint=" + url.QueryEscape(sam))
+		if choice.Status != http.StatusForbidden || !strings.Contains(choice.Body, "Choose an organization") {
+			t.Fatalf("got status %d at %s, want the choice: %s", choice.Status, choice.URL, choice.Body)
+		}
+		if got := chooser.seen(chooser.press(choice, "Globex")); got.URI != "/page" || got.Header.Get("X-Auth-Request-Organization") != globexID {
+			t.Errorf("after the choice the app got %s with %q", got.URI, got.Header)
+		}
 
-			if got := chooser.seen(chooser.open(s.origin + "/_auth/switch?rd=/page&organization_id=" + acmeID)); got.Header.Get("X-Auth-Request-Organization") != acmeID {
-				t.Errorf("after the switch the app got %q", got.Header)
-			}
+		if got := chooser.seen(chooser.open(s.origin + "/_auth/switch?rd=/page&organization_id=" + acmeID)); got.Header.Get("X-Auth-Request-Organization") != acmeID {
+			t.Errorf("after the switch the app got %q", got.Header)
+		}
 
-			out := b.open(s.origin + "/_auth/logout")
-			if out.URL.Path != "/favicon.ico" || b.cookie(s.origin, "wos-session") != "" {
-				t.Errorf("after sign-out: got %s and a session cookie %t", out.URL, b.cookie(s.origin, "wos-session") != "")
-			}
-			wantReason(t, b.send(http.MethodGet, s.origin+"/reports", fetchHeaders(), ""), http.StatusUnauthorized, "no_session")
+		out := b.open(s.origin + "/_auth/logout")
+		if out.URL.Path != "/favicon.ico" || b.cookie(s.origin, "wos-session") != "" {
+			t.Errorf("after sign-out: got %s and a session cookie %t", out.URL, b.cookie(s.origin, "wos-session") != "")
+		}
+		wantReason(t, b.send(http.MethodGet, s.origin+"/reports", fetchHeaders(), ""), http.StatusUnauthorized, "no_session")
 
-			foreign := raw(t, s.at.gateway, "GET /_auth/login HTTP/1.1\r\nHost: evil.test\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nConnection: close\r\n\r\n")
-			if foreign.StatusCode != http.StatusForbidden || foreign.Header.Get("X-Auth-Reason") != "wrong_host" || len(foreign.Header["Set-Cookie"]) > 0 {
-				t.Errorf("another host: got status %d with %q", foreign.StatusCode, foreign.Header)
-			}
-		})
-	}
+		foreign := raw(t, s.at.gateway, "GET /_auth/login HTTP/1.1\r\nHost: evil.test\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nConnection: close\r\n\r\n")
+		if foreign.StatusCode != http.StatusForbidden || foreign.Header.Get("X-Auth-Reason") != "wrong_host" || len(foreign.Header["Set-Cookie"]) > 0 {
+			t.Errorf("another host: got status %d with %q", foreign.StatusCode, foreign.Header)
+		}
+	})
 }
 
 var formOfPage = regexp.MustCompile(`<form method="post" action="([^"]*)"><button>([^<]*)</button>`)
