@@ -113,6 +113,12 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// waitForBus waits until every replica listens.
+func (r *replicas) waitForBus(t *testing.T) {
+	t.Helper()
+	eventually(t, "all listen", func() bool { return r.server.Listeners() == len(r.all) })
+}
+
 func TestReplicasRefreshOnce(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t, nil)

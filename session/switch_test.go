@@ -586,8 +586,14 @@ func TestSwitchIsKnownWithoutStore(t *testing.T) {
 			r := startReplicas(t, nil)
 			old := r.signIn(t, sam, acmeID)
 			r.wantValid(t, 1, old) // replica 2 sees it for the first time after the switch
+			r.waitForBus(t)
 			r.server.Set(tt.faults)
 			r.switchTo(t, old, globexID)
+			if tt.faults.BusDown {
+				r.server.Set(replicatest.Faults{Full: true})
+				time.Sleep(time.Second) // connections that were silent for too long are made anew
+				r.waitForBus(t)
+			}
 			r.server.Set(replicatest.Faults{})
 			eventually(t, "the switch is stored", func() bool { return len(r.server.Snapshot()) > 0 })
 			r.server.Set(replicatest.Faults{Down: true})

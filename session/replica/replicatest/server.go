@@ -88,6 +88,13 @@ func (s *Server) Loads() int {
 	return s.loads
 }
 
+// Listeners is how many listen to the bus.
+func (s *Server) Listeners() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.listeners)
+}
+
 // Conn is one replica's way to the server: a replica.Store and a replica.Bus.
 type Conn struct {
 	server    *Server
