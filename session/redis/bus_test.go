@@ -146,8 +146,10 @@ func TestListenOnAHalfOpenConnection(t *testing.T) {
 	if took := time.Since(begin); took < 300*time.Millisecond || took > time.Second {
 		t.Errorf("got another connection after %s, want about 400ms", took)
 	}
-	publish(t, s, "heard")
-	eventually(t, "a message", func() bool { return strings.Contains(h.String(), "heard") })
+	eventually(t, "a message", func() bool { // a busy machine may have ended the connection again
+		_ = s.Publish(t.Context(), []byte("heard"))
+		return strings.Contains(h.String(), "heard")
+	})
 	if w.lost.Load() == 0 {
 		t.Error("got all bytes through, want some lost")
 	}
