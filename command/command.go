@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -28,9 +29,7 @@ func subcommands() []subcommand {
 		{"serve", "run the service (what happens without a subcommand); see docs/configuration.md", serve},
 		{"demo", "emulator, service, gateway and a protected page on this machine", runDemo},
 		{"emulator", "an in-memory AuthKit for development and tests", runEmulator},
-		{"policy", "try a policy file: what becomes of a request and why, its own tests, its JSON Schema", func(_ context.Context, p process, args []string) error {
-			return runPolicy(args, p.environ, p.stdout, p.stderr)
-		}},
+		{"policy", "try a policy file: what becomes of a request and why, its own tests, its JSON Schema", runPolicy},
 		{"config", "print the effective configuration, without secrets; exit 1 on a problem", printConfig},
 		{"healthcheck", "ask a running service for /healthz; exit 1 unless it is well", healthcheck},
 		{"version", "print name, version and commit", printVersion},
@@ -94,7 +93,11 @@ func (p process) parse(flags *flag.FlagSet, args []string) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w: try --help", flags.Name(), err)
 	case flags.NArg() > 0:
-		return fmt.Errorf("%s: unknown argument %q: try --help", flags.Name(), flags.Arg(0))
+		hint := "try --help"
+		if _, err := os.Stat(flags.Arg(0)); err == nil && flags.Lookup("policy") != nil {
+			hint = "write -policy " + flags.Arg(0)
+		}
+		return fmt.Errorf("%s: unknown argument %q: %s", flags.Name(), flags.Arg(0), hint)
 	}
 	return nil
 }

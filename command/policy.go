@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -36,24 +37,24 @@ const maxClaimsFile = 1 << 20
 var ErrNotAllowed = errors.New("policy check: not allowed")
 
 // runPolicy runs one of the commands about policy files.
-func runPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) error {
+func runPolicy(_ context.Context, p process, args []string) error {
 	command := ""
 	if len(args) > 0 {
 		command, args = args[0], args[1:]
 	}
 	switch command {
 	case "check":
-		return checkPolicy(args, environ, stdout, stderr)
+		return checkPolicy(p, args)
 	case "test":
-		return testPolicy(args, environ, stdout, stderr)
+		return testPolicy(p, args)
 	case "schema":
 		if len(args) > 0 {
 			return fmt.Errorf("policy schema: unknown argument %q: it takes none", args[0])
 		}
-		_, err := io.WriteString(stdout, policyfile.Schema)
+		_, err := io.WriteString(p.stdout, policyfile.Schema)
 		return err
 	case "help", "-h", "--help":
-		_, err := io.WriteString(stdout, policyUsage)
+		_, err := io.WriteString(p.stdout, policyUsage)
 		return err
 	case "":
 		return fmt.Errorf("policy: which one?\n\n%s", policyUsage)
@@ -62,17 +63,16 @@ func runPolicy(args []string, environ map[string]string, stdout, stderr io.Write
 }
 
 // checkPolicy says what a policy makes of one request.
-func checkPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) error {
+func checkPolicy(p process, args []string) error {
 	flags := flag.NewFlagSet("policy check", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	file := policyFlag(flags, environ)
+	file := policyFlag(flags, p.environ)
 	host := flags.String("host", "", "`host` of the request, such as app.example.com (required)")
 	path := flags.String("path", "", "its `path` as the client sends it, such as /admin (required)")
 	method := flags.String("method", "GET", "its method")
 	preflight := flags.String("preflight", "", "it is a CORS preflight for this `method`; then -method is OPTIONS")
 	credential := flags.String("credential", "cookie", "what it brings: cookie, bearer or api_key")
 	claims := flags.String("claims", "", "JSON `file` with the claims of an access token, and \"email\"; without one nobody is signed in")
-	if err := parseFlags(flags, args); err != nil {
+	if err := p.parse(flags, args); err != nil {
 		return err
 	}
 	if *preflight != "" {
@@ -90,7 +90,7 @@ func checkPolicy(args []string, environ map[string]string, stdout, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	p := f.Current()
+	rules := f.Current()
 	if *claims != "" {
 		caller, unread, err := readClaims(*claims)
 		if err != nil {
@@ -98,18 +98,17 @@ func checkPolicy(args []string, environ map[string]string, stdout, stderr io.Wri
 		}
 		by.Identity = caller
 		if len(unread) > 0 {
-			fmt.Fprintf(stdout, "claims that no policy looks at: %s\n\n", strings.Join(unread, ", "))
+			fmt.Fprintf(p.stdout, "claims that no policy looks at: %s\n\n", strings.Join(unread, ", "))
 		}
 	}
-	return printExplanation(stdout, p, request, p.Explain(request, by, time.Now()))
+	return printExplanation(p.stdout, rules, request, rules.Explain(request, by, time.Now()))
 }
 
 // testPolicy reads a policy, which runs its own tests.
-func testPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) error {
+func testPolicy(p process, args []string) error {
 	flags := flag.NewFlagSet("policy test", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	file := policyFlag(flags, environ)
-	if err := parseFlags(flags, args); err != nil {
+	file := policyFlag(flags, p.environ)
+	if err := p.parse(flags, args); err != nil {
 		return err
 	}
 	f, err := readPolicy(*file)
@@ -117,28 +116,14 @@ func testPolicy(args []string, environ map[string]string, stdout, stderr io.Writ
 		return err
 	}
 	for _, warning := range f.Document().Warnings {
-		fmt.Fprintf(stdout, "line %d: warning: %s\n", warning.Line, warning.Text)
+		fmt.Fprintf(p.stdout, "line %d: warning: %s\n", warning.Line, warning.Text)
 	}
-	_, err = fmt.Fprintf(stdout, "%d rules, %d tests: ok\n", len(f.Current().Rules()), f.Document().Tests)
+	_, err = fmt.Fprintf(p.stdout, "%d rules, %d tests: ok\n", len(f.Current().Rules()), f.Document().Tests)
 	return err
 }
 
 func policyFlag(flags *flag.FlagSet, environ map[string]string) *string {
 	return flags.String("policy", environ["POLICY_FILE"], "policy `file`, as POLICY_FILE")
-}
-
-func parseFlags(flags *flag.FlagSet, args []string) error {
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		hint := "try -h"
-		if _, err := os.Stat(flags.Arg(0)); err == nil {
-			hint = "write -policy " + flags.Arg(0)
-		}
-		return fmt.Errorf("%s: unknown argument %q: %s", flags.Name(), flags.Arg(0), hint)
-	}
-	return nil
 }
 
 func readPolicy(path string) (*policyfile.File, error) {

@@ -229,8 +229,8 @@ func TestPolicyHelp(t *testing.T) {
 		}
 	}
 	for command, want := range map[string]string{"check": "-preflight method", "test": "-policy file"} {
-		if _, stderr, err := runs(t, nil, "policy", command, "-h"); !errors.Is(err, flag.ErrHelp) || !strings.Contains(stderr, want) {
-			t.Errorf("%s -h: got %v, %s, want flag.ErrHelp and %s", command, err, stderr, want)
+		if stdout, _, err := runs(t, nil, "policy", command, "-h"); !errors.Is(err, flag.ErrHelp) || !strings.Contains(stdout, want) {
+			t.Errorf("%s -h: got %v, %s, want flag.ErrHelp and %s", command, err, stdout, want)
 		}
 	}
 }

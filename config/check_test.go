@@ -122,7 +122,7 @@ func TestParseRefuses(t *testing.T) {
 		{"issuer without scheme", "WORKOS_ISSUER", "https://api.workos.com,api.workos.com", "an issuer is not an http or https URL"},
 		{"no issuer", "WORKOS_ISSUER", ",", "lists nothing"},
 
-		{"unknown gateway", "GATEWAY", "apache", `"apache" is not known: use one of traefik, caddy, haproxy, nginx, ingress-nginx, envoy, istio`},
+		{"unknown gateway", "GATEWAY", "apache", `"apache" is not known: use one of traefik, caddy, haproxy, nginx, ingress-nginx, envoy, istio, envoy-gateway`},
 		{"two gateways", "GATEWAY", "traefik,caddy", "is not known"},
 		{"everybody", "TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0", "0.0.0.0/0 would trust far more than your gateway"},
 		{"everybody in IPv6", "TRUSTED_PROXIES", "::/0", "list the gateway's own addresses"},

@@ -80,7 +80,7 @@ type Config struct {
 	BearerAudiences []string `env:"BEARER_AUDIENCES"`
 	// Which gateway asks at `/verify`; `/verify/forward-auth`, `/verify/auth-request` and `/verify/ext-authz` do without it. Not
 	// set: at `/verify` nothing but a session lets a request in, and with a policy nothing does.
-	Gateway string `env:"GATEWAY" choices:"traefik,caddy,haproxy,nginx,ingress-nginx,envoy,istio"`
+	Gateway string `env:"GATEWAY" choices:"traefik,caddy,haproxy,nginx,ingress-nginx,envoy,istio,envoy-gateway"`
 	// Who may ask: addresses and CIDR ranges, `unix` (any peer on a unix socket), `private` (loopback, RFC
 	// 1918, `fc00::/7`, link-local and `unix`), comma-separated. Best the gateway's addresses alone:
 	// whoever is trusted writes the headers that say what is asked.

@@ -354,7 +354,7 @@ no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment m
 func TestSummarySaysWhoNeedsRoutes(t *testing.T) {
 	t.Parallel()
 	for gateway, needs := range map[string]bool{
-		"nginx": true, "ingress-nginx": true, "": true, "traefik": false, "caddy": false, "haproxy": false, "envoy": false, "istio": false,
+		"nginx": true, "ingress-nginx": true, "": true, "traefik": false, "caddy": false, "haproxy": false, "envoy": false, "istio": false, "envoy-gateway": false,
 	} {
 		c := mustParse(t, environ("GATEWAY", gateway))
 		s, err := site.NewSites(c.RedirectURIs, c.CookieDomains)

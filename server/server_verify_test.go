@@ -43,6 +43,7 @@ func TestSettingsOfVerify(t *testing.T) {
 		{"GATEWAY=ingress-nginx", []string{"GATEWAY", "ingress-nginx"}, "/verify", original, 401, "X-Auth-Reason: no_session", ""},
 		{"GATEWAY=envoy", []string{"GATEWAY", "envoy"}, "/verify", forwarded, 400, "X-Auth-Reason: bad_request", "set path_prefix to /verify/ext-authz"},
 		{"GATEWAY=istio", []string{"GATEWAY", "istio"}, "/verify", original, 400, "X-Auth-Reason: bad_request", ""},
+		{"GATEWAY=envoy-gateway", []string{"GATEWAY", "envoy-gateway"}, "/verify", original, 400, "X-Auth-Reason: bad_request", "set path_prefix to /verify/ext-authz"},
 		{"ext-authz does without GATEWAY", nil, "/verify/ext-authz/verify", "Accept: */*", 403, "X-Auth-Reason: wrong_host", ""},
 		{"ext-authz without a path", nil, "/verify/ext-authz", "Accept: */*", 404, "", ""},
 		{"TRUSTED_PROXIES has us", []string{"TRUSTED_PROXIES", "127.0.0.1"}, "/verify", "", 401, "X-Auth-Reason: no_session", ""},

@@ -95,7 +95,7 @@ func (s *Server) verifySettings(client *authkit.Client) verify.Config {
 	c := s.config
 	settings := verify.Config{
 		Sites: s.sites, Sessions: s.sessions, Cookie: s.sessions.Cookie,
-		Gateway: gateway(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
+		Gateway: verify.GatewayNamed(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
 		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
 		Flow: s.flow.ThroughVerify(), Metrics: s.metrics.registry, Log: s.log,
 	}
@@ -111,18 +111,6 @@ func optional(u *url.URL) string {
 		return ""
 	}
 	return u.String()
-}
-
-func gateway(name string) verify.Gateway {
-	switch name {
-	case "traefik", "caddy", "haproxy":
-		return verify.ForwardAuth
-	case "nginx", "ingress-nginx":
-		return verify.AuthRequest
-	case "envoy", "istio":
-		return verify.ExtAuthz
-	}
-	return verify.FirstContact
 }
 
 func headers(h config.IdentityHeaders) verify.IdentityHeaders {

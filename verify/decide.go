@@ -165,8 +165,8 @@ func (h *Handler) allow(c *checkRequest, v *session.Verified) *decision {
 		d.note = err.Error()
 		return d
 	}
-	several := !c.profile.passesEveryCookie() && len(lines) > 1
-	if !several {
+	several := c.passing == oneCookie && len(lines) > 1
+	if !several && c.passing != noCookie {
 		d.cookies = lines
 	}
 	switch {
@@ -177,7 +177,7 @@ func (h *Handler) allow(c *checkRequest, v *session.Verified) *decision {
 		d.status, d.reason, d.detail = http.StatusUnauthorized, ReasonRenewCookie, "the session is good; its new cookies are sent by /verify/sign-in"
 		d.loginURL = h.loginURL(c, signInOptions{})
 	default:
-		d.status, d.location = http.StatusSeeOther, c.original.url()
+		d.status, d.location, d.cookies = http.StatusSeeOther, c.original.url(), lines
 	}
 	return d
 }

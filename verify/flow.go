@@ -17,7 +17,7 @@ func (h *Handler) answersFlow(c *checkRequest, r *http.Request) bool {
 	case c.profile == forwardAuth:
 		return true
 	}
-	return c.profile == extAuthz && (h.Gateway == ExtAuthz || isGRPC(r))
+	return c.profile == extAuthz && (h.Gateway.profile == extAuthz || isGRPC(r))
 }
 
 // answerFlow has the flow answer the original request.

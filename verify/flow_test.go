@@ -17,7 +17,7 @@ func TestFlowIsAnswered(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name     string
-		gateway  Gateway
+		gateway  string
 		endpoint string
 		header   string
 		host     string
@@ -25,22 +25,22 @@ func TestFlowIsAnswered(t *testing.T) {
 		answered bool
 		status   int // where the flow doesn't answer
 	}{
-		{"forward-auth", FirstContact, "/verify/forward-auth", forwardedTo(target), "auth:9000", false, true, 0},
-		{"GATEWAY=caddy at /verify", ForwardAuth, "/verify", forwardedTo(target), "auth:9000", false, true, 0},
-		{"GATEWAY isn't set at /verify", FirstContact, "/verify", forwardedTo(target), "auth:9000", false, false, 403},
-		{"webhooks", ForwardAuth, "/verify/forward-auth", forwardedTo("/_auth/webhooks"), "auth:9000", false, false, 200},
-		{"another spelling is no endpoint", ForwardAuth, "/verify/forward-auth", forwardedTo("/_auth/./login"), "auth:9000", false, false, 400},
-		{"another host's is none", ForwardAuth, "/verify/forward-auth", strings.Replace(forwardedTo(target), "APP", "www", 1), "auth:9000", false, false, 403},
-		{"auth-request", AuthRequest, "/verify/auth-request", "X-Original-Method: POST\nX-Original-URL: https://app.example.com" + target, "auth:9000", false, false, 200},
-		{"ext-authz with GATEWAY=envoy", ExtAuthz, "/verify/ext-authz" + target, "", "app.example.com", false, true, 0},
-		{"ext-authz without", FirstContact, "/verify/ext-authz" + target, "", "app.example.com", false, false, 200},
-		{"ext-authz over gRPC", FirstContact, "/verify/ext-authz" + target, "", "app.example.com", true, true, 0},
-		{"a stranger", ForwardAuth, "/verify/forward-auth", forwardedTo(target) + "peer: x", "auth:9000", false, false, 403},
+		{"forward-auth", "", "/verify/forward-auth", forwardedTo(target), "auth:9000", false, true, 0},
+		{"GATEWAY=caddy at /verify", "caddy", "/verify", forwardedTo(target), "auth:9000", false, true, 0},
+		{"GATEWAY isn't set at /verify", "", "/verify", forwardedTo(target), "auth:9000", false, false, 403},
+		{"webhooks", "caddy", "/verify/forward-auth", forwardedTo("/_auth/webhooks"), "auth:9000", false, false, 200},
+		{"another spelling is no endpoint", "caddy", "/verify/forward-auth", forwardedTo("/_auth/./login"), "auth:9000", false, false, 400},
+		{"another host's is none", "caddy", "/verify/forward-auth", strings.Replace(forwardedTo(target), "APP", "www", 1), "auth:9000", false, false, 403},
+		{"auth-request", "nginx", "/verify/auth-request", "X-Original-Method: POST\nX-Original-URL: https://app.example.com" + target, "auth:9000", false, false, 200},
+		{"ext-authz with GATEWAY=envoy", "envoy", "/verify/ext-authz" + target, "", "app.example.com", false, true, 0},
+		{"ext-authz without", "", "/verify/ext-authz" + target, "", "app.example.com", false, false, 200},
+		{"ext-authz over gRPC", "", "/verify/ext-authz" + target, "", "app.example.com", true, true, 0},
+		{"a stranger", "caddy", "/verify/forward-auth", forwardedTo(target) + "peer: x", "auth:9000", false, false, 403},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, nil)
-			s.handler.Gateway = tt.gateway
+			s.handler.Gateway = GatewayNamed(tt.gateway)
 			s.handler.Sites.First().HasWebhooks = true
 			var got *http.Request
 			s.handler.Flow = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

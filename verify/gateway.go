@@ -11,33 +11,65 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
-// Gateway is the profile that bare /verify speaks.
-type Gateway int
-
-// The zero Gateway is for the first contact: only a session allows anything.
-const (
-	FirstContact Gateway = iota
-	ForwardAuth          // Traefik, Caddy, HAProxy
-	AuthRequest          // nginx, ingress-nginx
-	ExtAuthz             // Envoy, Istio
-)
-
 // profile is the way in which one endpoint is asked and answers.
 type profile int
 
 const (
-	forwardAuth profile = iota
+	sessionOnly profile = iota // /verify without GATEWAY and without headers
+	forwardAuth
 	authRequest
 	signIn
 	extAuthz
-	sessionOnly // /verify without GATEWAY and without headers
 )
 
 // reachesBrowser reports whether a denial gets to the browser as it is.
 func (p profile) reachesBrowser() bool { return p != authRequest && p != sessionOnly }
 
-// passesEveryCookie reports whether all Set-Cookie lines of a 200 may get to the browser. nginx passes one.
-func (p profile) passesEveryCookie() bool { return p == forwardAuth || p == extAuthz }
+// passing is how many Set-Cookie lines of a 200 a gateway passes on to the browser.
+type passing int
+
+const (
+	oneCookie passing = iota
+	everyCookie
+	noCookie
+)
+
+// passes is what gateways of the profile pass where nothing else is known of them.
+func (p profile) passes() passing {
+	if p == forwardAuth || p == extAuthz {
+		return everyCookie
+	}
+	return oneCookie
+}
+
+// Gateway is the one that asks at bare /verify. Of the zero Gateway nothing is known: only a session allows anything.
+type Gateway struct {
+	profile profile
+	passing passing
+}
+
+// gateways are the values of GATEWAY.
+var gateways = map[string]Gateway{
+	"traefik":       {forwardAuth, everyCookie}, // it drops by itself what addAuthCookiesToResponse doesn't name
+	"caddy":         {forwardAuth, everyCookie},
+	"haproxy":       {forwardAuth, everyCookie},
+	"nginx":         {authRequest, oneCookie}, // auth_request_set reads the first line
+	"ingress-nginx": {authRequest, oneCookie},
+	"envoy":         {extAuthz, everyCookie},
+	"istio":         {extAuthz, everyCookie},
+	"envoy-gateway": {extAuthz, noCookie}, // its HTTP extAuth has no allowed_client_headers_on_success
+}
+
+// GatewayNamed returns the gateway that a value of GATEWAY names; the empty one is the zero Gateway.
+func GatewayNamed(name string) Gateway { return gateways[name] }
+
+// passing is how many cookies of a 200 get to the browser. A gRPC answer is passed on whole.
+func (h *Handler) passing(r *http.Request, p profile) passing {
+	if p == h.Gateway.profile && !isGRPC(r) {
+		return h.Gateway.passing
+	}
+	return p.passes()
+}
 
 // badRequestStatus is 403 where nginx would turn a 400 into a 500. It is never
 // 401: a gateway that is set up wrongly must not become a sign-in loop.

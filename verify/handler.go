@@ -101,12 +101,8 @@ func New(c Config) *Handler {
 // Verify answers /verify with the profile of the configured gateway.
 func (h *Handler) Verify(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case h.Gateway == ForwardAuth:
-		h.answer(w, r, forwardAuth, false)
-	case h.Gateway == AuthRequest:
-		h.answer(w, r, authRequest, false)
-	case h.Gateway == ExtAuthz:
-		h.answer(w, r, extAuthz, false)
+	case h.Gateway != Gateway{}:
+		h.answer(w, r, h.Gateway.profile, false)
 	case hasAny(r.Header, forwardHeaders[:]):
 		h.answer(w, r, forwardAuth, true)
 	default:
@@ -178,6 +174,7 @@ type checkRequest struct {
 	original     original   // empty for sessionOnly
 	site         *site.Site // the original request's, else the first
 	client       client
+	passing      passing             // of a 200's cookies
 	require      policy.Requirements // of the verify URL's query
 }
 
@@ -198,7 +195,7 @@ func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkReq
 	require, d := h.requirements(firstContact, requirementsOf(p, r))
 	return checkRequest{
 		profile: p, site: h.siteOf(o.host.Name), firstContact: firstContact, header: r.Header, remoteAddr: r.RemoteAddr,
-		original: o, client: classify(r.Header, method), require: require,
+		original: o, client: classify(r.Header, method), passing: h.passing(r, p), require: require,
 	}, d
 }
 

@@ -36,6 +36,7 @@ type stage struct {
 	peer     string
 	now      time.Time
 	ids      map[string]bool // request ids so far
+	grpc     bool            // Envoy asks over gRPC
 	require  string          // of the check's context extensions
 }
 
@@ -59,9 +60,11 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 		case "cookie domain":
 			domain = value
 		case "gateway":
-			config.Gateway = map[string]Gateway{"forward-auth": ForwardAuth, "auth-request": AuthRequest, "ext-authz": ExtAuthz}[value]
-		case "context extensions": // of a gRPC check
-			s.require = value
+			config.Gateway = GatewayNamed(value)
+		case "grpc": // else Envoy asks over HTTP
+			s.grpc = true
+		case "context extensions":
+			s.grpc, s.require = true, value
 		case "identity headers":
 			config.Headers = RemoteHeaders()
 		case "allow preflight":
@@ -140,7 +143,10 @@ func (s *stage) ask(method, endpoint string, header http.Header) *httptest.Respo
 	case "/verify/ext-authz":
 		q.Host = header.Get("Host")
 		header.Del("Host")
-		s.handler.ExtAuthz(w, q.WithContext(WithRequirements(q.Context(), s.require)))
+		if s.grpc {
+			q = q.WithContext(WithRequirements(q.Context(), s.require))
+		}
+		s.handler.ExtAuthz(w, q)
 	case "/verify":
 		s.handler.Verify(w, q)
 	case "/verify/forward-auth":
