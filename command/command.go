@@ -30,6 +30,7 @@ func subcommands() []subcommand {
 		{"demo", "emulator, service, gateway and a protected page on this machine", runDemo},
 		{"emulator", "an in-memory AuthKit for development and tests", runEmulator},
 		{"policy", "try a policy file: what becomes of a request and why, its own tests, its JSON Schema", runPolicy},
+		{"snippet", "a gateway's configuration for your own hosts: snippet nginx -app https://app.example.com -upstream app:8080", printSnippet},
 		{"config", "print the effective configuration, without secrets; exit 1 on a problem", printConfig},
 		{"healthcheck", "ask a running service for /healthz; exit 1 unless it is well", healthcheck},
 		{"version", "print name, version and commit", printVersion},

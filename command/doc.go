@@ -5,6 +5,7 @@
 //	       demo         demo
 //	       emulator     emulator
 //	       policy       policy
+//	       snippet      snippet
 //	       config       config
 //	       healthcheck  a running service's /healthz
 //	       version      the build's own information
