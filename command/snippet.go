@@ -36,6 +36,7 @@ func printSnippet(_ context.Context, p process, args []string) error {
 	flags.StringVar(&o.Domain, "domain", "", "`domain` of the session cookie, such as example.com; not given: the narrowest that has all hosts")
 	flags.Var((*texts)(&o.Require), "require", "`requirements` as role=admin,owner for all, or /admin?role=admin,owner below a path; several times for several")
 	flags.Var((*texts)(&o.Public), "public", "a `path` that anybody may see, such as /favicon.ico; several times for several")
+	flags.StringVar(&o.Namespace, "namespace", "default", "Kubernetes `namespace` of the service and the apps")
 	out := flags.String("out", "", "write the files into this `directory` instead; files that are there are never overwritten")
 	if err := p.parse(flags, args); err != nil {
 		return err

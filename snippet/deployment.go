@@ -23,6 +23,7 @@ type Deployment struct {
 	Require string // that everybody has to meet, as in a verify URL's query
 	// ReturnURL is where a sign-in leads to that was for no page in particular.
 	ReturnURL    string
+	Namespace    string // of everything, in Kubernetes
 	CookieDomain string
 	site         *site.Site
 }
@@ -53,11 +54,15 @@ type Options struct {
 	Domain    string   // of the session cookie; empty: as narrow as the apps and the flow allow
 	Require   []string // role=admin for all, /admin?role=admin below a path of the first app
 	Public    []string // paths of the first app
+	Namespace string   // in Kubernetes; empty: default
 }
 
 // New makes a Deployment. The error says which option to change.
 func New(o Options) (*Deployment, error) {
-	d := &Deployment{Service: o.Service}
+	d := &Deployment{Service: o.Service, Namespace: cmp.Or(o.Namespace, "default")}
+	if !label.MatchString(d.Namespace) {
+		return nil, fmt.Errorf("namespace: %q is no name of Kubernetes's", d.Namespace)
+	}
 	if err := validAddress("service", o.Service); err != nil {
 		return nil, err
 	}
@@ -107,6 +112,8 @@ func (d *Deployment) addApp(raw, upstream string) error {
 	d.Apps = append(d.Apps, app)
 	return nil
 }
+
+var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
 var notInNames = regexp.MustCompile(`[^a-z0-9-]+`)
 

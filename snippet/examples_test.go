@@ -22,6 +22,9 @@ var named = Options{
 	Require: []string{"/admin?role=admin,owner", "/partners?organization=org_01ABC"},
 }
 
+// signInOnly asks nothing but a sign-in.
+var signInOnly = Options{Apps: []string{"https://app.example.com"}, Upstreams: []string{"app:8080"}, Service: "auth:9000"}
+
 // twoApps have the flow on a host of its own.
 var twoApps = Options{
 	Apps: []string{"https://app.example.com", "https://wiki.example.com"}, Upstreams: []string{"app:8080", "wiki:8080"},
@@ -56,6 +59,13 @@ func TestExamples(t *testing.T) {
 		{"caddy", twoApps, "Caddyfile", "caddy/auth.example.com.caddy"},
 		{"haproxy", local, "haproxy.cfg", "haproxy/haproxy.cfg"},
 		{"envoy", local, "envoy.yaml", "envoy/envoy.yaml"},
+		{"traefik-crd", named, "traefik-crd.yaml", "kubernetes/traefik-crd.yaml"},
+		{"envoy-gateway", signInOnly, "envoy-gateway.yaml", "kubernetes/envoy-gateway.yaml"},
+		{"envoy-gateway", signInOnly, "service.yaml", "kubernetes/service.yaml"},
+		{"gateway-api", signInOnly, "gateway-api.yaml", "kubernetes/gateway-api.yaml"},
+		{"istio", signInOnly, "istio.yaml", "kubernetes/istio.yaml"},
+		{"istio", signInOnly, "istio-mesh.yaml", "kubernetes/istio-mesh.yaml"},
+		{"ingress-nginx", signInOnly, "ingress-nginx.yaml", "kubernetes/ingress-nginx.yaml"},
 	} {
 		t.Run(tt.example, func(t *testing.T) {
 			t.Parallel()

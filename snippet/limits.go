@@ -7,6 +7,32 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 )
 
+// public refuses a developer's machine.
+func public(d *Deployment) error {
+	if d.Local() {
+		return errors.New("app: a cluster's gateway needs an https address")
+	}
+	return nil
+}
+
+// noPaths refuses requirements and public paths.
+func noPaths(d *Deployment) error {
+	for _, app := range d.Apps {
+		if len(app.Rules) > 0 || len(app.Public) > 0 {
+			return errors.New("require, public: paths are for a policy here, see docs/policy.md")
+		}
+	}
+	return public(d)
+}
+
+// signInAlone refuses all requirements.
+func signInAlone(d *Deployment) error {
+	if d.Require != "" {
+		return errors.New("require: it can't be said here: make it a policy, see docs/policy.md")
+	}
+	return noPaths(d)
+}
+
 // flowBesideApp refuses what labels can't say well.
 func flowBesideApp(d *Deployment) error {
 	if d.OwnHost() {

@@ -26,6 +26,9 @@ type gateway struct {
 	value string // of GATEWAY
 	files []source
 	check func(*Deployment) error // what this one can't have; may be nil
+	// In Kubernetes:
+	namespace string // where the gateway's pods are; empty: with the apps
+	grpc      bool   // it asks the service over gRPC
 }
 
 // source is where a file's text comes from.
@@ -42,11 +45,24 @@ func static(name, path string) source       { return source{name: name, static: 
 var gateways = []gateway{
 	{name: "traefik", value: "traefik", files: []source{static("traefik.yml", "traefik/traefik.yml"), rendered("dynamic.yml", "traefik/dynamic.yml")}},
 	{name: "traefik-labels", value: "traefik", files: []source{static("traefik.yml", "traefik/traefik.yml"), rendered("docker-labels.yml", "traefik/docker-labels.yml")}, check: flowBesideApp},
+	{name: "traefik-crd", value: "traefik", files: kubernetes("traefik-crd.yaml"), check: public, namespace: "traefik"},
 	{name: "nginx", value: "nginx", files: nginxFiles()},
 	{name: "caddy", value: "caddy", files: []source{rendered("Caddyfile", "caddy/Caddyfile"), rendered("authkit.caddy", "caddy/authkit.caddy")}},
 	{name: "haproxy", value: "haproxy", files: []source{rendered("haproxy.cfg", "haproxy/haproxy.cfg"), static("authkit.lua", "haproxy/authkit.lua")}, check: differentWords},
 	{name: "envoy", value: "envoy", files: []source{rendered("envoy.yaml", "envoy/envoy.yaml")}, check: oneRequirementEach},
 	{name: "envoy-http", value: "envoy", files: []source{rendered("envoy.yaml", "envoy/envoy-http.yaml")}, check: noRequirements},
+	{name: "envoy-gateway", value: "envoy-gateway", files: kubernetes("envoy-gateway.yaml"), check: noPaths, namespace: "envoy-gateway-system", grpc: true},
+	{name: "gateway-api", value: "envoy", files: kubernetes("gateway-api.yaml"), check: signInAlone, grpc: true},
+	{name: "istio", value: "istio", files: kubernetes("istio.yaml", "istio-mesh.yaml"), check: signInAlone, grpc: true},
+	{name: "ingress-nginx", value: "ingress-nginx", files: kubernetes("ingress-nginx.yaml"), check: noPaths, namespace: "ingress-nginx"},
+}
+
+// kubernetes are manifests, and those of the service.
+func kubernetes(names ...string) (files []source) {
+	for _, name := range append(names, "service.yaml") {
+		files = append(files, rendered(name, "kubernetes/"+name))
+	}
+	return files
 }
 
 func nginxFiles() []source {
@@ -90,7 +106,7 @@ func Render(name string, d *Deployment) ([]File, error) {
 	}
 	var files []File
 	for _, s := range g.files {
-		text, err := s.text(d)
+		text, err := s.text(view{d, g})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", name, s.name, err)
 		}
@@ -99,7 +115,7 @@ func Render(name string, d *Deployment) ([]File, error) {
 	return files, nil
 }
 
-func (s source) text(d *Deployment) (string, error) {
+func (s source) text(v view) (string, error) {
 	if s.static != "" {
 		text, err := fs.ReadFile(examples.Files, s.static)
 		return string(text), err
@@ -109,11 +125,14 @@ func (s source) text(d *Deployment) (string, error) {
 		return "", err
 	}
 	t, err := template.New(s.name).Funcs(functions).Parse(string(raw))
+	if err == nil {
+		_, err = t.ParseFS(templates, "templates/parts/*")
+	}
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, d); err != nil {
+	if err := t.Execute(&b, v); err != nil {
 		return "", err
 	}
 	return b.String(), nil

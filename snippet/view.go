@@ -1,6 +1,7 @@
 package snippet
 
 import (
+	"cmp"
 	"net"
 	"regexp"
 	"strings"
@@ -10,7 +11,30 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
 )
 
-// What follows is what templates ask.
+// view is what templates see. What follows are their questions.
+type view struct {
+	*Deployment
+	gateway gateway
+}
+
+// GRPC reports whether the gateway asks over gRPC.
+func (v view) GRPC() bool { return v.gateway.grpc }
+
+// GatewayNamespace is where the gateway's pods are, in Kubernetes.
+func (v view) GatewayNamespace() string { return cmp.Or(v.gateway.namespace, v.Namespace) }
+
+// Variable is one of the service's.
+type Variable struct{ Name, Value string }
+
+// KubernetesEnvironment are the service's variables, beside its secrets.
+func (v view) KubernetesEnvironment() []Variable {
+	var all []Variable
+	for _, line := range append(v.Environment(), "GATEWAY="+v.gateway.value, "ADMIN_ADDR=:9090", "SHUTDOWN_DELAY=10s") {
+		name, value, _ := strings.Cut(line, "=")
+		all = append(all, Variable{name, value})
+	}
+	return all
+}
 
 // LoginURL is where the sign-in begins.
 func (d *Deployment) LoginURL() string { return d.site.Endpoint(site.Login) }
