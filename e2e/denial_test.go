@@ -77,7 +77,7 @@ func TestFormWithoutSession(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		a := b.post(page, s.origin+"/save", url.Values{"text": {strings.Repeat("long ", 50_000)}})
+		a := b.post(page, s.origin+"/save", longForm(g))
 
 		if a.Status != http.StatusUnauthorized || a.Header.Get("Content-Type") != "text/html; charset=utf-8" {
 			t.Fatalf("got %d %s, want a 401 page: %s", a.Status, a.Header.Get("Content-Type"), a.Body)
@@ -92,6 +92,16 @@ func TestFormWithoutSession(t *testing.T) {
 			t.Errorf("X-Auth-Login-URL: got %s, want %s", got, login)
 		}
 	})
+}
+
+// longForm is more than nginx reads ahead. Others may end the connection while such a form is sent, see TestUploads: theirs is
+// shorter.
+func longForm(g gateway) url.Values {
+	words := 1000
+	if g.profile == "nginx" {
+		words = 50_000
+	}
+	return url.Values{"text": {strings.Repeat("long ", words)}}
 }
 
 func TestWebSocket(t *testing.T) {
