@@ -159,8 +159,9 @@ func (f *refresher) invalidGrant(ctx context.Context, w refreshRequest) (again b
 	}
 	rejected := false
 	f.change(ctx, w, func(r *record, now family.Moment) bool {
-		rejected = r.Reject(w.token, f.records.Holder(), now)
-		return rejected
+		changed := r.Reject(w.token, f.records.Holder(), now)
+		rejected = changed && r.Find(w.token).Rejected
+		return changed
 	})
 	if !rejected {
 		return true, nil

@@ -66,6 +66,40 @@ func TestUnknownOutcomes(t *testing.T) {
 	}
 }
 
+// A session can have two live tokens, as when replicas that couldn't hear each other both refreshed it. Of one the outcome
+// is unknown, then the other is exchanged: once AuthKit refuses the first, its cookie goes on as the session's.
+func TestUnknownOutcomeOfAnotherToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, slow(0))
+		x, y := b.cookieOf(t, "x", "session_1"), b.cookieOf(t, "y", "session_1")
+		lost := true
+		b.answer = func(token string) (json.RawMessage, error) {
+			switch {
+			case strings.HasSuffix(token, "x") && lost:
+				return nil, &Outage{Err: io.EOF}
+			case strings.HasSuffix(token, "x"):
+				return nil, ErrInvalidGrant
+			}
+			return nil, nil
+		}
+		pass(time.Hour)
+		if _, err := b.Verify(t.Context(), x, false); !errors.Is(err, ErrUnavailable) {
+			t.Fatalf("got %v, want ErrUnavailable", err)
+		}
+		b.Wait()
+		pass(10 * time.Second)
+		if v, err := b.Verify(t.Context(), y, false); err != nil || v.Current == "" {
+			t.Fatalf("got %v, %v, want the session", v, err)
+		}
+		lost = false
+		pass(time.Minute)
+		if v, err := b.Verify(t.Context(), x, false); err != nil || v.Current == "" {
+			t.Errorf("got %v, %v, want the session that goes on", v, err)
+		}
+	})
+}
+
 // AuthKit has exchanged the token, and its answer is lost: within its grace the session is saved.
 // The same for a switch.
 func TestLostAnswers(t *testing.T) {

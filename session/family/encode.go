@@ -8,10 +8,10 @@ import (
 // The bytes of a record. Numbers are varints, texts have their length before them.
 //
 //	format      1 byte, 1
-//	flags       1 byte: current, revocation pending, successor, step, holder
+//	flags       1 byte: current, revocation pending, successor, step, holder, token of the refresh
 //	version     count; tag (16 bytes)
 //	ended       moment
-//	refresh     state and unknown (1 byte); until; since; [holder, 16 bytes]; [step: code, organization]
+//	refresh     state and unknown (1 byte); until; since; [token, 16 bytes]; [holder, 16 bytes]; [step: code, organization]
 //	tokens      their number, at most 64; of each its hash (16 bytes), flags (1 byte), place of its parent
 //	            in the list + 1 (0: none, or its hash follows), began, brought, carried, used
 //	current     [place of its token in the list + 1 (0: its hash follows), exchanges, switches, sealed session]
@@ -24,12 +24,14 @@ const (
 	hasSuccessor
 	hasStep
 	hasHolder
+	hasToken
 )
 
 const (
 	isSpent = 1 << iota
 	isRejected
 	parentFollows
+	isUnknown
 )
 
 // ErrMalformed: the bytes are no record's.
@@ -38,7 +40,7 @@ var ErrMalformed = errors.New("family: malformed record")
 // Append appends the record's bytes to b.
 func (r *Record) Append(b []byte) []byte {
 	flags := bit(r.Current != nil, hasCurrent) | bit(r.RevokePending, isRevokePending) | bit(r.Successor != nil, hasSuccessor) |
-		bit(r.Refresh.Step != nil, hasStep) | bit(r.Refresh.Holder != Holder{}, hasHolder)
+		bit(r.Refresh.Step != nil, hasStep) | bit(r.Refresh.Holder != Holder{}, hasHolder) | bit(r.Refresh.Token != Hash{}, hasToken)
 	b = append(b, encoding, flags)
 	b = binary.AppendUvarint(b, r.Count)
 	b = append(b, r.Tag[:]...)
@@ -46,6 +48,9 @@ func (r *Record) Append(b []byte) []byte {
 	b = append(b, byte(r.Refresh.State)<<1|bit(r.Refresh.Unknown, 1))
 	b = binary.AppendVarint(b, int64(r.Refresh.Until))
 	b = binary.AppendVarint(b, int64(r.Refresh.Since))
+	if flags&hasToken != 0 {
+		b = append(b, r.Refresh.Token[:]...)
+	}
 	if flags&hasHolder != 0 {
 		b = append(b, r.Refresh.Holder[:]...)
 	}
@@ -72,7 +77,7 @@ func (r *Record) appendToken(b []byte, t *Token) []byte {
 	parent := r.place(t.From)
 	follows := parent == 0 && t.From != Hash{}
 	b = append(b, t.Hash[:]...)
-	b = append(b, bit(t.Spent, isSpent)|bit(t.Rejected, isRejected)|bit(follows, parentFollows))
+	b = append(b, bit(t.Spent, isSpent)|bit(t.Rejected, isRejected)|bit(t.Unknown, isUnknown)|bit(follows, parentFollows))
 	b = binary.AppendUvarint(b, parent)
 	if follows {
 		b = append(b, t.From[:]...)
@@ -125,6 +130,9 @@ func Parse(b []byte) (*Record, error) {
 	r.Ended, r.RevokePending = d.moment(), flags&isRevokePending != 0
 	state := d.byte()
 	r.Refresh = Refresh{State: State(state >> 1), Unknown: state&1 != 0, Until: d.moment(), Since: d.moment()}
+	if flags&hasToken != 0 {
+		r.Refresh.Token = *d.hash()
+	}
 	if flags&hasHolder != 0 {
 		copy(r.Refresh.Holder[:], d.bytes(len(r.Refresh.Holder)))
 	}
@@ -223,7 +231,7 @@ func (d *decoder) tokens(r *Record) []uint64 {
 		t := &r.Tokens[i]
 		t.Hash = *d.hash()
 		flags := d.byte()
-		t.Spent, t.Rejected = flags&isSpent != 0, flags&isRejected != 0
+		t.Spent, t.Rejected, t.Unknown = flags&isSpent != 0, flags&isRejected != 0, flags&isUnknown != 0
 		parents[i] = d.uvarint()
 		if flags&parentFollows != 0 {
 			t.From = *d.hash()

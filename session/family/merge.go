@@ -41,7 +41,15 @@ func Merge(a, b *Record, now Moment) *Record {
 		}
 	}
 	m.reviveCurrent()
+	if f := lose.Refresh; f.Token != m.Refresh.Token && (f.Unknown || f.State == Running) {
+		if t := m.Find(f.Token); t != nil {
+			t.Unknown = true
+		}
+	}
 	if lose.Refresh.Unknown && (win.Current == nil || lose.Current != nil && win.Current.Token == lose.Current.Token) {
+		if m.Refresh.Token == (Hash{}) {
+			m.Refresh.Token = lose.Refresh.Token
+		}
 		m.Refresh.Unknown, m.Refresh.Since = true, first(m.Refresh.Since, lose.Refresh.Since) // nothing has come of it yet
 	}
 	switch { // ended wins, and so does that AuthKit knows
@@ -123,7 +131,7 @@ func (r *Record) learn(o *Token) {
 		r.Tokens = append(r.Tokens, *o)
 		return
 	}
-	t.Spent = t.Spent || o.Spent
+	t.Spent, t.Unknown = t.Spent || o.Spent, t.Unknown || o.Unknown
 	t.Rejected = (t.Rejected || o.Rejected) && !t.Spent
 	t.Brought, t.Carried = first(t.Brought, o.Brought), first(t.Carried, o.Carried)
 	t.Began, t.Used = max(t.Began, o.Began), max(t.Used, o.Used)

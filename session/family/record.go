@@ -107,6 +107,7 @@ type Token struct {
 	From     Hash   // the token that was exchanged for it; zero: it begins a chain
 	Spent    bool   // it was exchanged
 	Rejected bool   // AuthKit refused it, and nobody knows of an exchange
+	Unknown  bool   // of a call for it the outcome never came: it may have been exchanged
 	Began    Moment // when the first call began that brought it; zero: it came from elsewhere
 	Brought  Moment // when a request first brought it
 	Carried  Moment // when an answer first carried it

@@ -21,6 +21,7 @@ type Holder [16]byte
 type Refresh struct {
 	State   State
 	Unknown bool   // the outcome of an earlier call isn't known: the token may be spent
+	Token   Hash   // that the lease, or what is unknown, is about
 	Holder  Holder // of the lease, while Running
 	Until   Moment // end of the lease, or of the pause
 	Since   Moment // when the first call began, of this one and those whose outcome isn't known
@@ -62,7 +63,8 @@ func (r *Record) Acquire(w Intent, by Holder, now Moment, gone func(Holder) bool
 	}
 	last := r.Refresh
 	unknown := last.State == Running || last.Unknown
-	r.Refresh = Refresh{State: Running, Unknown: unknown, Holder: by, Until: now.Add(Lease), Since: now}
+	r.doubt(now)
+	r.Refresh = Refresh{State: Running, Unknown: unknown, Token: w.Token, Holder: by, Until: now.Add(Lease), Since: now}
 	if unknown && last.Since != 0 {
 		r.Refresh.Since = last.Since
 	}
@@ -83,7 +85,7 @@ func (r *Record) Renew(token Hash, by Holder, now Moment) bool {
 	if since == 0 {
 		since = now
 	}
-	r.Refresh = Refresh{State: Running, Unknown: true, Holder: by, Until: now.Add(Lease), Since: since}
+	r.Refresh = Refresh{State: Running, Unknown: true, Token: token, Holder: by, Until: now.Add(Lease), Since: since}
 	return true
 }
 
@@ -116,10 +118,10 @@ func (r *Record) Restore(by Holder, before Refresh) bool {
 		return false
 	}
 	if before.State == Running || before.State == Idle {
-		before = Refresh{Unknown: before.State == Running || before.Unknown, Since: before.Since}
+		before = Refresh{Unknown: before.State == Running || before.Unknown, Token: before.Token, Since: before.Since}
 	}
 	if !before.Unknown {
-		before.Since = 0
+		before.Since, before.Token = 0, Hash{}
 	}
 	r.Refresh = before
 	return true
@@ -178,6 +180,9 @@ func (r *Record) Exchange(spent Hash, got Issued, by Holder, now Moment) Outcome
 	if got.Switch {
 		next.Switches++
 	}
+	if r.Refresh.Token != spent {
+		r.doubt(now)
+	}
 	r.Current, r.Refresh = next, Refresh{}
 	if got.Successor != nil {
 		r.Successor = got.Successor
@@ -204,17 +209,31 @@ func (r *Record) Replace(earlier Hash, later Issued, now Moment) bool {
 	return true
 }
 
-// Reject notes that AuthKit refused a token for good and that nobody knows of an exchange.
-// It reports false where there was one.
+// Reject notes that AuthKit refused a token for good and that nobody knows of an exchange. Where a call for it was never
+// answered and the session goes on with another token, that was the exchange: it is spent then, and not rejected. It reports
+// false where there was one.
 func (r *Record) Reject(token Hash, by Holder, now Moment) bool {
 	r.know(token, now)
 	t := r.Find(token)
 	if t.Spent {
 		return false
 	}
+	if t.Unknown && r.Current != nil && r.Current.Token != token { // it was exchanged, and what it became is lost
+		t.Spent, t.Rejected, t.Used = true, false, now
+		r.Release(by)
+		return true
+	}
 	t.Rejected = true
 	r.Release(by)
 	return true
+}
+
+// doubt notes of which token an outcome isn't known, before another exchange takes the place of what is unknown.
+func (r *Record) doubt(now Moment) {
+	if f := r.Refresh; f.Token != (Hash{}) && (f.Unknown || f.State == Running) {
+		r.know(f.Token, now)
+		r.Find(f.Token).Unknown = true
+	}
 }
 
 // know adds a token that was dropped, or never seen.

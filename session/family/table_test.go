@@ -414,3 +414,60 @@ func TestMergeKeepsWhatIsUnknown(t *testing.T) {
 		}
 	}
 }
+
+// Of one live token an outcome is unknown, and another is exchanged meanwhile: what is unknown isn't forgotten, in no copy.
+func TestUnknownOutcomeOfAnotherToken(t *testing.T) {
+	t.Parallel()
+	dead := func() *Record { // its holder has died, and nobody knows what came of t1
+		r := &Record{}
+		r.Bring(tok(1), t0)
+		r.Bring(tok(2), t0)
+		r.Acquire(Intent{Token: tok(1)}, other, t0, alive)
+		return r
+	}
+	goesOn := func(r *Record) *Record {
+		if !r.Acquire(Intent{Token: tok(2)}, me, t0+4*s, gone) {
+			t.Fatal("got no lease")
+		}
+		r.Exchange(tok(2), issued(3), me, t0+5*s)
+		return r
+	}
+	seen := &Record{}
+	seen.Bring(tok(2), t0)
+	paused := dead()
+	paused.Pause(other, t0+s, true, nil)
+	for name, r := range map[string]*Record{
+		"taken over":    goesOn(dead()),
+		"paused":        goesOn(paused),
+		"merged":        Merge(dead(), goesOn(seen.Clone()), t0+5*s),
+		"the other way": Merge(goesOn(seen.Clone()), dead(), t0+5*s),
+	} {
+		parsed, err := Parse(r.Append(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*Record{r, parsed} {
+			changed := r.Reject(tok(1), me, t0+60*s)
+			if got := r.Find(tok(1)); !changed || !got.Spent || got.Rejected {
+				t.Errorf("%s: got %+v, %t, want it spent", name, got, changed)
+			}
+			r.Reject(tok(2), me, t0+60*s)
+			if current := r.Find(tok(3)); current == nil || current.Spent || !r.IsCurrent(tok(3)) {
+				t.Errorf("%s: got %+v, want it current", name, current)
+			}
+		}
+	}
+
+	alone := dead()
+	alone.Acquire(Intent{Token: tok(1)}, me, t0+4*s, gone)
+	if alone.Reject(tok(1), me, t0+60*s); !alone.Find(tok(1)).Rejected {
+		t.Error("no other session: got it kept, want it rejected")
+	}
+	certain := &Record{}
+	certain.Bring(tok(1), t0)
+	certain.Bring(tok(2), t0)
+	goesOn(certain)
+	if certain.Reject(tok(1), me, t0+60*s); !certain.Find(tok(1)).Rejected {
+		t.Error("nothing unknown: got it kept, want it rejected")
+	}
+}
