@@ -165,8 +165,9 @@ func (h *Handler) allow(c *checkRequest, v *session.Verified) *decision {
 		d.note = err.Error()
 		return d
 	}
-	several := c.passing == oneCookie && len(lines) > 1
-	if !several && c.passing != noCookie {
+	passing := h.passing(c)
+	several := passing == oneCookie && len(lines) > 1
+	if !several && passing != noCookie {
 		d.cookies = lines
 	}
 	switch {

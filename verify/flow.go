@@ -10,14 +10,14 @@ import (
 
 // answersFlow reports whether a question about an endpoint of the flow is answered by the flow itself: where the gateway hands
 // our answer to the browser as it is, redirects and cookies too. WorkOS's webhooks have a body, which no gateway sends along.
-func (h *Handler) answersFlow(c *checkRequest, r *http.Request) bool {
+func (h *Handler) answersFlow(c *checkRequest) bool {
 	switch {
 	case h.Flow == nil, c.original.path == c.site.Prefix()+site.Webhooks:
 		return false
 	case c.profile == forwardAuth:
 		return true
 	}
-	return c.profile == extAuthz && (h.Gateway.profile == extAuthz || isGRPC(r))
+	return c.profile == extAuthz && (h.Gateway.profile == extAuthz || c.grpc)
 }
 
 // answerFlow has the flow answer the original request.

@@ -64,11 +64,11 @@ var gateways = map[string]Gateway{
 func GatewayNamed(name string) Gateway { return gateways[name] }
 
 // passing is how many cookies of a 200 get to the browser. A gRPC answer is passed on whole.
-func (h *Handler) passing(r *http.Request, p profile) passing {
-	if p == h.Gateway.profile && !isGRPC(r) {
+func (h *Handler) passing(c *checkRequest) passing {
+	if c.profile == h.Gateway.profile && !c.grpc {
 		return h.Gateway.passing
 	}
-	return p.passes()
+	return c.profile.passes()
 }
 
 // badRequestStatus is 403 where nginx would turn a 400 into a 500. It is never

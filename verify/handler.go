@@ -132,7 +132,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p profile, firs
 	if d == nil {
 		d = h.decide(r.Context(), &c)
 	}
-	if d.toFlow && h.answersFlow(&c, r) {
+	if d.toFlow && h.answersFlow(&c) {
 		h.answerFlow(w, r, &c)
 		return
 	}
@@ -168,13 +168,13 @@ func isRequestID(id string) bool {
 // checkRequest is one request to a verify endpoint: what is asked about, and how.
 type checkRequest struct {
 	profile      profile
+	grpc         bool // Envoy asks over gRPC
 	firstContact bool // GATEWAY is not set: nothing but a session allows
 	header       http.Header
 	remoteAddr   string     // the gateway's address and port
 	original     original   // empty for sessionOnly
 	site         *site.Site // the original request's, else the first
 	client       client
-	passing      passing             // of a 200's cookies
 	require      policy.Requirements // of the verify URL's query
 }
 
@@ -195,7 +195,7 @@ func (h *Handler) admit(r *http.Request, p profile, firstContact bool) (checkReq
 	require, d := h.requirements(firstContact, requirementsOf(p, r))
 	return checkRequest{
 		profile: p, site: h.siteOf(o.host.Name), firstContact: firstContact, header: r.Header, remoteAddr: r.RemoteAddr,
-		original: o, client: classify(r.Header, method), passing: h.passing(r, p), require: require,
+		original: o, client: classify(r.Header, method), grpc: p == extAuthz && isGRPC(r), require: require,
 	}, d
 }
 
