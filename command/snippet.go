@@ -48,7 +48,7 @@ func printSnippet(_ context.Context, p process, args []string) error {
 	if err != nil {
 		return fmt.Errorf("snippet: -%w", err)
 	}
-	files, err := snippet.Render(gateway, d)
+	files, notes, err := snippet.Render(gateway, d)
 	if err != nil {
 		return fmt.Errorf("snippet: %w", err)
 	}
@@ -65,7 +65,7 @@ func printSnippet(_ context.Context, p process, args []string) error {
 			fmt.Fprintf(p.stdout, "==> %s\n%s\n", f.Name, f.Text)
 		}
 	}
-	_, err = fmt.Fprint(p.stdout, snippet.Notes(gateway, d))
+	_, err = fmt.Fprint(p.stdout, notes)
 	return err
 }
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -126,9 +125,9 @@ func (p *problems) checkRedirectURI(name string, u *url.URL) {
 		p.add(name, "needs a path of plain segments (letters, digits, - . _ ~) without a slash at its end, such as /callback or /_auth/callback")
 	case reserved(u.Path):
 		p.add(name, "its path is an endpoint of this service: choose another, such as /callback or /_auth/callback")
-	case u.Scheme == "http" && !isLocal(host.Name):
+	case u.Scheme == "http" && !site.IsLocal(host.Name):
 		p.add(name, "http is for localhost, *.localhost and loopback addresses only: put TLS on the gateway and write https; on a LAN without a certificate, use a tunnel (ssh -L 3000:localhost:3000 host) and http://localhost:3000/_auth/callback")
-	case isWildcard && suffix == host.Name && !isLocal(host.Name):
+	case isWildcard && suffix == host.Name && !site.IsLocal(host.Name):
 		p.add(name, "%s is a public suffix: its hosts belong to strangers", u.Host)
 	}
 }
@@ -140,11 +139,6 @@ func reserved(callback string) bool {
 		return true
 	}
 	return strings.HasPrefix(callback, "/verify/")
-}
-
-func isLocal(host string) bool {
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
 }
 
 // checkCookieDomains puts the domains into their canonical form, without a dot in front.

@@ -18,7 +18,7 @@ func (p *problems) checkBearer(c *Config) {
 	for _, issuer := range c.BearerIssuers {
 		u, err := url.Parse(issuer)
 		if err != nil || !isAbsolute(u) || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" ||
-			u.Scheme == "http" && !isLocal(u.Hostname()) {
+			u.Scheme == "http" && !site.IsLocal(u.Hostname()) {
 			p.add("BEARER_ISSUERS", "an issuer is not the https address of an AuthKit domain: write one such as https://example.authkit.app, without a path")
 		}
 	}

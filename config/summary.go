@@ -35,7 +35,7 @@ func (c *Config) Summary(s *site.Sites, p *policy.Policy) []Note {
 	case "nginx", "ingress-nginx":
 		notes = append(notes, Note{Text: "GATEWAY=" + c.Gateway + ": the gateway needs routes to the sign-in flow's endpoints below " + s.First().Endpoint("")})
 	}
-	if api := c.APIURL(); api.Scheme == "http" && !isLocal(c.APIHostname) {
+	if api := c.APIURL(); api.Scheme == "http" && !site.IsLocal(c.APIHostname) {
 		notes = append(notes, Note{Warn: true,
 			Text: "the API key goes to " + api.String() + " unencrypted: WORKOS_API_HTTPS=false is for emulators"})
 	}

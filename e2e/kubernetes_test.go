@@ -41,6 +41,13 @@ func TestKubernetesManifests(t *testing.T) {
 	if err != nil || len(manifests) < 6 {
 		t.Fatalf("got %v, %v, want the manifests", manifests, err)
 	}
+	for _, demanding := range [][]string{
+		{"traefik-crd", "-require", "organization=org_01ABC", "-require", "/admin?role=admin,owner", "-public", "/favicon.ico"},
+		{"envoy-gateway", "-require", "organization=org_01ABC", "-auth", "https://auth.example.com"},
+	} {
+		dir := snippetInto(t, t.TempDir(), demanding[0], append(demanding[1:], "-app", "https://app.example.com", "-upstream", "app:8080")...)
+		manifests = append(manifests, filepath.Join(dir, demanding[0]+".yaml"))
+	}
 	checked := map[string]int{}
 	for _, file := range manifests {
 		for _, document := range yamlDocuments(t, file) {

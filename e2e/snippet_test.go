@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What snippet writes for an operator's own addresses works as it is, but for ports and folders.
+// The files that snippet writes are run as they are, but for where they listen and lie.
 func TestSnippet(t *testing.T) {
 	t.Parallel()
 	snippets := []gateway{
@@ -83,7 +83,7 @@ func snippetInto(t *testing.T, dir, name string, args ...string) string {
 	return dir
 }
 
-// What snippet writes for public names is what each gateway takes for a configuration.
+// Each gateway's own check accepts the files that snippet writes for public names.
 func TestSnippetForDomains(t *testing.T) {
 	t.Parallel()
 	certificate, key := selfSigned(t)

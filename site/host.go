@@ -128,3 +128,9 @@ func validName(name string) bool {
 	}
 	return previous != '.'
 }
+
+// IsLocal reports whether a host is this machine by its name or address: there browsers take cookies without TLS.
+func IsLocal(name string) bool {
+	address, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && address.IsLoopback()
+}

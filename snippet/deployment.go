@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -119,7 +118,7 @@ var notInNames = regexp.MustCompile(`[^a-z0-9-]+`)
 
 // appName is what an app is called in a configuration: by the first label of its host.
 func appName(host string) string {
-	if host == "localhost" || net.ParseIP(host) != nil {
+	if site.IsLocal(host) {
 		return "app"
 	}
 	label, _, _ := strings.Cut(strings.ToLower(host), ".")
@@ -135,17 +134,15 @@ func baseURL(option, raw string) (*url.URL, error) {
 	if _, err := site.ParseHost(u.Host, u.Scheme); err != nil {
 		return nil, fmt.Errorf("%s: %q: %w", option, raw, err)
 	}
-	if u.Scheme == "http" && !isLocal(u.Hostname()) {
+	if u.Scheme == "http" && !site.IsLocal(u.Hostname()) {
 		return nil, fmt.Errorf("%s: %s: http is for localhost; browsers take the session cookie over https only", option, raw)
+	}
+	if u.Scheme == "https" && u.Port() != "" {
+		return nil, fmt.Errorf("%s: %s: these configurations listen at 443: leave the port out, and change it where the gateway listens elsewhere", option, raw)
 	}
 	u.Host = strings.ToLower(u.Host)
 	u.Path = strings.TrimRight(u.Path, "/")
 	return u, nil
-}
-
-func isLocal(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 var address = regexp.MustCompile(`^[A-Za-z0-9._-]+:[0-9]{1,5}$`)
@@ -169,8 +166,12 @@ func (d *Deployment) placeFlow(auth, domain string) error {
 	}
 	own := flow.Hostname() != first.Hostname()
 	switch {
+	case flow.Path != "" && !plainPath.MatchString(flow.Path):
+		return fmt.Errorf("auth: %q is no plain path such as /_auth", flow.Path)
 	case flow.Scheme != first.Scheme:
 		return fmt.Errorf("auth: %s and %s have different schemes", flow, first)
+	case own && flow.Scheme == "http":
+		return fmt.Errorf("auth: on a developer's machine the sign-in is below the app: leave -auth out, or write %s/_auth", first)
 	case !own && flow.Path == "":
 		return fmt.Errorf("auth: the app has this host, so the sign-in needs a path of its own: %s/_auth", first)
 	case !own && len(d.Apps) > 1:

@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// What can't work is said before anything is written, with the option to change.
+// A mistake is an error that names the option to change.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	good := func() Options {
@@ -48,6 +48,11 @@ func TestMistakes(t *testing.T) {
 		{"a path of dots", func(o *Options) { o.Require = []string{"/a/../b?role=a"} }, "no plain path"},
 		{"a path of nothing", func(o *Options) { o.Require = []string{"/?role=a"} }, "no plain path"},
 		{"the same requirement twice", func(o *Options) { o.Require = []string{"role=a", "/b?role=c"} }, "require: "},
+		{"a path of the flow's that breaks out", func(o *Options) { o.Auth = "https://app.example.com/a;b" }, "auth: \"/a;b\" is no plain path"},
+		{"a flow of its own on this machine", func(o *Options) { o.Apps[0], o.Auth = "http://app.localhost:3000", "http://auth.localhost:3000" }, "leave -auth out"},
+		{"another port", func(o *Options) { o.Apps[0] = "https://app.example.com:8443" }, "leave the port out"},
+		{"a domain that breaks out", func(o *Options) { o.Auth, o.Domain = "https://auth.example.com", "example.com\nlisten 1" }, "domain"},
+		{"a namespace that breaks out", func(o *Options) { o.Namespace = "a: b" }, "namespace"},
 		{"everything public", func(o *Options) { o.Public = []string{"/"} }, "no plain path"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -76,7 +81,7 @@ func TestLimitsOfGateways(t *testing.T) {
 	} {
 		t.Run(tt.gateway, func(t *testing.T) {
 			t.Parallel()
-			if _, err := Render(tt.gateway, mustNew(t, tt.options)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, _, err := Render(tt.gateway, mustNew(t, tt.options)); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 		})
@@ -92,7 +97,7 @@ func TestEveryGateway(t *testing.T) {
 	for _, o := range []Options{local, named, twoApps, plain, demanding} {
 		d := mustNew(t, o)
 		for _, gateway := range Gateways() {
-			files, err := Render(gateway, d)
+			files, _, err := Render(gateway, d)
 			if err != nil {
 				if len(o.Require) == 0 && gateway != "traefik-labels" {
 					t.Errorf("%s: %v", gateway, err)
@@ -133,10 +138,13 @@ func TestCookieDomain(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	t.Parallel()
-	got := Notes("caddy", mustNew(t, twoApps))
+	_, got, err := Render("caddy", mustNew(t, twoApps))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{
 		"\nWORKOS_REDIRECT_URI=https://auth.example.com/callback\n", "\nWORKOS_COOKIE_DOMAIN=example.com\n", "\nGATEWAY=caddy\n",
-		"Sign-in endpoint  https://auth.example.com/login\n", "'https://app.example.com/'",
+		"Sign-in endpoint   https://auth.example.com/login\n", "\nLOGOUT_RETURN_URL=https://auth.example.com/logout\n", "'https://app.example.com/'",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got no %q in\n%s", want, got)

@@ -95,7 +95,7 @@ func mustNew(t *testing.T, o Options) *Deployment {
 
 func mustRender(t *testing.T, gateway string, d *Deployment) map[string]string {
 	t.Helper()
-	files, err := Render(gateway, d)
+	files, _, err := Render(gateway, d)
 	if err != nil {
 		t.Fatal(err)
 	}

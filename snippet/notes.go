@@ -3,20 +3,19 @@ package snippet
 import (
 	"fmt"
 	"strings"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
-// Notes are what belongs to a configuration beside its files: the service's variables, and commands that show whether it works.
-func Notes(name string, d *Deployment) string {
-	g, err := find(name)
-	if err != nil {
-		return ""
-	}
+// notes are what belongs to a configuration beside its files: the service's variables, and commands that show whether it works.
+func notes(g gateway, d *Deployment) string {
+	logout := d.site.Endpoint(site.Logout)
 	var b strings.Builder
 	b.WriteString("==> the service's environment, beside WORKOS_API_KEY, WORKOS_CLIENT_ID and WORKOS_COOKIE_PASSWORD\n")
-	for _, line := range append(d.Environment(), "GATEWAY="+g.value) {
+	for _, line := range append(d.Environment(), "LOGOUT_RETURN_URL="+logout, "GATEWAY="+g.value) {
 		fmt.Fprintln(&b, line)
 	}
-	fmt.Fprintf(&b, "\n==> the WorkOS dashboard\nRedirect URI      %s\nSign-in endpoint  %s\n", d.site.RedirectURI(), d.LoginURL())
+	fmt.Fprintf(&b, "\n==> the WorkOS dashboard\nRedirect URI       %s\nSign-in endpoint   %s\nSign-out redirect  %s\n", d.site.RedirectURI(), d.LoginURL(), logout)
 	app := d.Apps[0].Origin()
 	fmt.Fprintf(&b, `
 ==> does it work?

@@ -23,15 +23,15 @@ func (v view) GRPC() bool { return v.gateway.grpc }
 // GatewayNamespace is where the gateway's pods are, in Kubernetes.
 func (v view) GatewayNamespace() string { return cmp.Or(v.gateway.namespace, v.Namespace) }
 
-// Variable is one of the service's.
-type Variable struct{ Name, Value string }
+// variable is one of the service's.
+type variable struct{ Name, Value string }
 
 // KubernetesEnvironment are the service's variables, beside its secrets.
-func (v view) KubernetesEnvironment() []Variable {
-	var all []Variable
+func (v view) KubernetesEnvironment() []variable {
+	var all []variable
 	for _, line := range append(v.Environment(), "GATEWAY="+v.gateway.value, "ADMIN_ADDR=:9090", "SHUTDOWN_DELAY=10s") {
 		name, value, _ := strings.Cut(line, "=")
-		all = append(all, Variable{name, value})
+		all = append(all, variable{name, value})
 	}
 	return all
 }
@@ -231,7 +231,6 @@ var functions = template.FuncMap{
 		}
 		return all
 	},
-	"last":  func(i int, paths []string) bool { return i == len(paths)-1 },
 	"first": func(n int, paths []string) []string { return paths[:n] },
 }
 

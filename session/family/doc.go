@@ -37,7 +37,7 @@
 //	running, token spent      Exchange                       idle; the new token noted, not current
 //	current                   Replace                        current spent, the later one current
 //	running                   Reject                         idle; token rejected
-//	.., its outcome once unk. Reject, another current        idle; token spent
+//	running, once unanswered  Reject, another current        idle; token spent
 //	any                       End                            ended
 //	ended                     Revoked                        ended, AuthKit knows
 //	ended                     Exchange, Acquire, Renew       -
