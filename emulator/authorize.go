@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 )
 
 // authorizeRequest is the application's request, from the authorize URL's query.
@@ -56,7 +55,7 @@ func (h *hosted) parseAuthorize(r *http.Request) (authorizeRequest, string) {
 		return authorizeRequest{}, "The client_id is not this environment's."
 	}
 	raw := query.Get("redirect_uri")
-	if !slices.Contains(h.config.RedirectURIs, raw) {
+	if !h.isRedirectURI(raw) {
 		return authorizeRequest{}, "This is not a registered redirect URI: " + raw
 	}
 	u, err := url.Parse(raw)

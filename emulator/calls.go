@@ -44,6 +44,8 @@ func (c *calls) count(name string) {
 //	sessions.list, sessions.revoke, sessions.logout
 //	users.delete, organizations.delete, memberships.list, memberships.update,
 //	memberships.deactivate, memberships.reactivate, memberships.delete
+//	redirect_uris.list, redirect_uris.create, redirect_uris.delete
+//	webhook_endpoints.list, webhook_endpoints.create, webhook_endpoints.update, webhook_endpoints.delete
 //	api_keys.validate, api_keys.create, api_keys.list, api_keys.delete
 //	connect.token, connect.jwks, connect.metadata
 //

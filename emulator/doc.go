@@ -19,6 +19,13 @@
 //	POST   /user_management/users/{id}/api_keys     the same for a member, with organization_id
 //	DELETE /api_keys/{id}
 //
+// The environment's registrations (Bearer API key). Lists have pages, by limit and after:
+//
+//	GET, POST      /user_management/redirect_uris          uri
+//	DELETE         /user_management/redirect_uris/{id}
+//	GET, POST      /webhook_endpoints                      endpoint_url, events -> the endpoint with its secret
+//	PATCH, DELETE  /webhook_endpoints/{id}
+//
 // WorkOS Connect, for Config.Applications. Its issuer is BaseURL's origin, its keys are its own:
 //
 //	POST /oauth2/token                              client_credentials -> access token
@@ -98,11 +105,11 @@
 //
 // # Webhooks
 //
-// Every event goes to each of Config.WebhookURLs, in order, in the background, signed as
-// WorkOS signs: session.created, session.revoked, user.deleted, organization.deleted,
+// Every event goes to each of Config.WebhookURLs, and to each registered endpoint that has its name and is enabled, in
+// order, in the background, signed as WorkOS signs: session.created, session.revoked, user.deleted, organization.deleted,
 // organization_membership.updated and .deleted, role.updated, organization_role.updated,
 // api_key.created, api_key.revoked, and those that POST /_emulator/events has. One change sends one event: the deletion
-// of a user says nothing of the user's sessions and API keys. Without webhook URLs nothing runs in the background.
+// of a user says nothing of the user's sessions and API keys. Without endpoints nothing runs in the background.
 //
 // client_id and client_secret are checked; a wrong one is 400 invalid_client. The
 // issuer is BaseURL + "/user_management/" + ClientID, and there is no audience.
@@ -110,7 +117,7 @@
 // # What it does not do
 //
 // No passwords, second factors, single sign-on, invitations, public clients (those
-// without a secret), no pages of lists, and of Connect no sign-in of users: ConnectToken signs a
+// without a secret), no pages of lists but of registrations, and of Connect no sign-in of users: ConnectToken signs a
 // user's token for tests. It keeps no browser session: every sign-in
 // asks, so prompt and max_age hold by themselves. Everything is gone when the
 // process ends, and memory is bounded: what has expired is dropped, and past a

@@ -112,6 +112,15 @@ func (e *Emulator) manage(r chi.Router) {
 	route(http.MethodPut, membership+"/reactivate", "memberships.reactivate", inactive(false))
 	route(http.MethodDelete, membership, "memberships.delete", remove(e.deleteMembership))
 
+	const redirectURIs, endpoints = "/user_management/redirect_uris", "/webhook_endpoints"
+	route(http.MethodGet, redirectURIs, "redirect_uris.list", e.listRedirectURIs)
+	route(http.MethodPost, redirectURIs, "redirect_uris.create", e.postRedirectURI)
+	route(http.MethodDelete, redirectURIs+"/{id}", "redirect_uris.delete", remove(e.deleteRedirectURI))
+	route(http.MethodGet, endpoints, "webhook_endpoints.list", e.listWebhookEndpoints)
+	route(http.MethodPost, endpoints, "webhook_endpoints.create", e.postWebhookEndpoint)
+	route(http.MethodPatch, endpoints+"/{id}", "webhook_endpoints.update", e.patchWebhookEndpoint)
+	route(http.MethodDelete, endpoints+"/{id}", "webhook_endpoints.delete", remove(e.webhooks.remove))
+
 	const ofOrganization, ofUser = "/organizations/{id}/api_keys", "/user_management/users/{id}/api_keys"
 	route(http.MethodPost, "/api_keys/validations", "api_keys.validate", e.postValidation)
 	route(http.MethodGet, ofOrganization, "api_keys.list", e.listAPIKeys)

@@ -13,9 +13,10 @@ type environment struct {
 	config   Config // as it was given; what changes while it runs is below
 	webhooks *webhooks
 
-	mu       sync.Mutex // guards everything below, and what the parts keep of their own
-	settings Settings
-	keys     *keys
+	mu           sync.Mutex // guards everything below, and what the parts keep of their own
+	settings     Settings
+	keys         *keys
+	redirectURIs []redirectURI
 	directory
 }
 
@@ -33,6 +34,9 @@ func newEnvironment(config Config) (*environment, error) {
 		settings:  Settings{AccessTokenLifetime: config.AccessTokenLifetime, GraceWindow: config.GraceWindow},
 		keys:      keys,
 		directory: newDirectory(config),
+	}
+	for i, uri := range config.RedirectURIs {
+		e.redirectURIs = append(e.redirectURIs, newRedirectURI(uri, i == 0, config.Now()))
 	}
 	e.webhooks = newWebhooks(config.WebhookURLs, config.WebhookSecret, e.clock)
 	return e, nil

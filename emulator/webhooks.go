@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -18,28 +19,33 @@ import (
 
 const (
 	maxWebhookURLs  = 10
+	maxEndpoints    = 100
 	maxQueued       = 1000                   // events that wait, for each URL
 	webhookAttempts = 6                      // of each event, over half a minute
 	webhookBackOff  = 200 * time.Millisecond // after the first attempt; three times as long after each further one
 	webhookTimeout  = 10 * time.Second
 )
 
-// webhooks sends events to every URL, each on its own and in order. An event is sent again until the
+// webhooks sends events to every endpoint, each on its own and in order. An event is sent again until the
 // answer is a 2xx, so it may arrive twice; it is lost after the last attempt, or if too many wait.
 type webhooks struct {
-	secret    []byte
-	now       func() time.Time // goes into the signature
-	client    *http.Client
+	now     func() time.Time // goes into the signature
+	client  *http.Client
+	running sync.WaitGroup
+
+	mu        sync.Mutex // guards what follows
 	endpoints []*endpoint
-	running   sync.WaitGroup
+	run       func(to *endpoint) // sends its events; nil before start
 }
 
+// endpoint is one that is registered. Those of Config get every event.
 type endpoint struct {
-	url   string
 	queue chan []byte
 
-	mu    sync.Mutex // guards what follows
-	stats Deliveries
+	mu         sync.Mutex // guards what follows
+	registered endpointJSON
+	every      bool
+	stats      Deliveries
 }
 
 // Deliveries is what became of the events for one webhook URL.
@@ -52,21 +58,36 @@ type Deliveries struct {
 }
 
 func newWebhooks(urls []string, secret string, now func() time.Time) *webhooks {
-	w := &webhooks{secret: []byte(secret), now: now, client: &http.Client{
+	w := &webhooks{now: now, client: &http.Client{
 		Transport: &http.Transport{},
 		Timeout:   webhookTimeout,
 		// A redirect is no 2xx.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	for _, url := range urls {
-		w.endpoints = append(w.endpoints, &endpoint{url: url, queue: make(chan []byte, maxQueued), stats: Deliveries{URL: url}})
+		to := newEndpoint(url, secret, eventTypes(), now())
+		to.every = true
+		w.endpoints = append(w.endpoints, to)
 	}
 	return w
 }
 
+func newEndpoint(url, secret string, events []string, now time.Time) *endpoint {
+	return &endpoint{
+		queue: make(chan []byte, maxQueued),
+		stats: Deliveries{URL: url},
+		registered: endpointJSON{
+			Object: "webhook_endpoint", ID: newID("we_", now), URL: url, Secret: secret, Status: statusEnabled, Events: events,
+			CreatedAt: timestamp(now), UpdatedAt: timestamp(now),
+		},
+	}
+}
+
 // start sends until ctx ends; wait waits for that.
 func (w *webhooks) start(ctx context.Context) {
-	for _, to := range w.endpoints {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.run = func(to *endpoint) {
 		w.running.Go(func() {
 			for {
 				select {
@@ -78,6 +99,9 @@ func (w *webhooks) start(ctx context.Context) {
 			}
 		})
 	}
+	for _, to := range w.endpoints {
+		w.run(to)
+	}
 }
 
 func (w *webhooks) wait() {
@@ -85,9 +109,93 @@ func (w *webhooks) wait() {
 	w.client.CloseIdleConnections()
 }
 
-// send queues an event for every URL, and never blocks.
-func (w *webhooks) send(body []byte) {
+// all are the endpoints that there are now.
+func (w *webhooks) all() []*endpoint {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.endpoints)
+}
+
+func (w *webhooks) list() []endpointJSON {
+	var list []endpointJSON
+	for _, to := range w.all() {
+		list = append(list, to.json())
+	}
+	return list
+}
+
+// register adds an endpoint. A URL that has one is refused.
+func (w *webhooks) register(url string, events []string, now time.Time) (endpointJSON, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, to := range w.endpoints {
+		if to.json().URL == url {
+			return endpointJSON{}, codeError(http.StatusConflict, "duplicate_endpoint", "There is an endpoint for this URL.")
+		}
+	}
+	if len(w.endpoints) >= maxEndpoints {
+		return endpointJSON{}, unprocessable("There are too many webhook endpoints.")
+	}
+	to := newEndpoint(url, newSecret(), events, now)
+	w.endpoints = append(w.endpoints, to)
+	w.run(to)
+	return to.json(), nil
+}
+
+// change sets the fields that are given.
+func (w *webhooks) change(id string, f endpointFields, now time.Time) (endpointJSON, error) {
+	for _, to := range w.all() {
+		if to.json().ID != id {
+			continue
+		}
+		to.mu.Lock()
+		if f.URL != nil {
+			to.registered.URL = *f.URL
+		}
+		if f.Status != nil {
+			to.registered.Status = *f.Status
+		}
+		if f.Events != nil {
+			to.registered.Events, to.every = *f.Events, false
+		}
+		to.registered.UpdatedAt = timestamp(now)
+		to.mu.Unlock()
+		return to.json(), nil
+	}
+	return endpointJSON{}, notFound("Webhook Endpoint")
+}
+
+// remove takes an endpoint away. What waits for it is never sent.
+func (w *webhooks) remove(id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.endpoints, func(to *endpoint) bool { return to.json().ID == id })
+	if i < 0 {
+		return notFound("Webhook Endpoint")
+	}
+	w.endpoints = slices.Delete(w.endpoints, i, i+1)
+	return nil
+}
+
+func (to *endpoint) json() endpointJSON {
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	return to.registered
+}
+
+// wants reports whether an event goes to the endpoint.
+func (to *endpoint) wants(name string) bool {
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	return to.registered.Status == statusEnabled && (to.every || slices.Contains(to.registered.Events, name))
+}
+
+// send queues an event for every endpoint that wants it, and never blocks.
+func (w *webhooks) send(name string, body []byte) {
+	for _, to := range w.all() {
+		if !to.wants(name) {
+			continue
+		}
 		select {
 		case to.queue <- body:
 		default:
@@ -99,7 +207,8 @@ func (w *webhooks) send(body []byte) {
 func (w *webhooks) deliver(ctx context.Context, to *endpoint, body []byte) {
 	pause := webhookBackOff
 	for attempt := 1; ; attempt++ {
-		err := w.post(ctx, to.url, body)
+		at := to.json()
+		err := w.post(ctx, at.URL, at.Secret, body)
 		if ctx.Err() != nil {
 			return
 		}
@@ -124,14 +233,14 @@ func (w *webhooks) deliver(ctx context.Context, to *endpoint, body []byte) {
 }
 
 // post sends an event once, signed anew: a signature is good for three minutes.
-func (w *webhooks) post(ctx context.Context, url string, body []byte) error {
+func (w *webhooks) post(ctx context.Context, url, secret string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "authkit-emulator")
-	req.Header.Set("WorkOS-Signature", sign(w.secret, w.now(), body))
+	req.Header.Set("WorkOS-Signature", sign([]byte(secret), w.now(), body))
 	res, err := w.client.Do(req)
 	if err != nil {
 		return err
@@ -162,7 +271,7 @@ func (to *endpoint) note(what func(*Deliveries)) {
 // Deliveries says for each webhook URL what became of its events.
 func (e *environment) Deliveries() []Deliveries {
 	list := []Deliveries{}
-	for _, to := range e.webhooks.endpoints {
+	for _, to := range e.webhooks.all() {
 		to.note(func(d *Deliveries) { list = append(list, *d) })
 	}
 	return list
@@ -183,9 +292,6 @@ type eventJSON struct {
 // emit queues an event. The caller holds the lock, so that events go in the order of what
 // they tell.
 func (e *environment) emit(name string, data any) {
-	if len(e.config.WebhookURLs) == 0 {
-		return
-	}
 	now := e.now()
 	body, err := json.Marshal(eventJSON{
 		Object: "event", ID: newID("event_", now), Event: name, Data: data, CreatedAt: timestamp(now),
@@ -194,7 +300,7 @@ func (e *environment) emit(name string, data any) {
 	if err != nil {
 		panic(err) // it is made of our own types and valid JSON
 	}
-	e.webhooks.send(body)
+	e.webhooks.send(name, body)
 }
 
 // postEvent answers POST /_emulator/events: an event of any name goes to the webhook URLs. Its data is a JSON

@@ -284,7 +284,7 @@ func TestWebhookQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWebhooks([]string{"http://hook/"}, testSecret, time.Now)
 	for range 1003 {
-		w.send([]byte("{}"))
+		w.send("user.deleted", []byte("{}"))
 	}
 	if got := w.endpoints[0].stats.Lost; got != 3 {
 		t.Errorf("got %d lost, want 3 past the limit", got)

@@ -64,6 +64,17 @@ func parse(body []byte, signed time.Time) (event, error) {
 	return e, nil
 }
 
+// Events are the names of the events that an endpoint has to be registered for at WorkOS.
+func Events() []string {
+	return []string{
+		"session.revoked", "user.deleted", "organization.deleted",
+		"organization_membership.deleted", "organization_membership.updated",
+		"organization_role.updated", "organization_role.deleted", "role.updated", "role.deleted",
+		"permission.updated", "permission.deleted",
+		"api_key.revoked", "api_key.deleted", "api_key.updated",
+	}
+}
+
 // meaning is the table of events. It returns the ids that must not be empty too; nil
 // where the event concerns no session and no key.
 //
