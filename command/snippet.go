@@ -27,8 +27,33 @@ func printSnippet(_ context.Context, p process, args []string) error {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		gateway, args = args[0], args[1:]
 	}
-	var o snippet.Options
 	flags := flag.NewFlagSet("snippet", flag.ContinueOnError)
+	o := deploymentFlags(flags)
+	out := flags.String("out", "", "write the files into this `directory` instead; files that are there are never overwritten")
+	if err := p.parse(flags, args); err != nil {
+		return err
+	}
+	if gateway == "" {
+		return fmt.Errorf("snippet: for which gateway? Write snippet GATEWAY -app …: one of %s", strings.Join(snippet.Gateways(), ", "))
+	}
+	d, err := snippet.New(*o)
+	if err != nil {
+		return fmt.Errorf("snippet: -%w", err)
+	}
+	c, err := snippet.Render(gateway, d)
+	if err != nil {
+		return fmt.Errorf("snippet: %w", err)
+	}
+	if err := p.handOut(c.Files, *out); err != nil {
+		return fmt.Errorf("snippet: -out: %w", err)
+	}
+	_, err = fmt.Fprint(p.stdout, c.Notes())
+	return err
+}
+
+// deploymentFlags are those that say what is protected.
+func deploymentFlags(flags *flag.FlagSet) *snippet.Options {
+	var o snippet.Options
 	flags.Var((*texts)(&o.Apps), "app", "`URL` of an app, such as https://app.example.com; several times for several")
 	flags.Var((*texts)(&o.Upstreams), "upstream", "`host:port` where the app listens, one for each -app")
 	flags.StringVar(&o.Auth, "auth", "", "`URL` below which the sign-in flow is, such as https://auth.example.com; not given: /_auth of the app")
@@ -37,36 +62,25 @@ func printSnippet(_ context.Context, p process, args []string) error {
 	flags.Var((*texts)(&o.Require), "require", "`requirements` as role=admin,owner for all, or /admin?role=admin,owner below a path; several times for several")
 	flags.Var((*texts)(&o.Public), "public", "a `path` that anybody may see, such as /favicon.ico; several times for several")
 	flags.StringVar(&o.Namespace, "namespace", "default", "Kubernetes `namespace` of the service and the apps")
-	out := flags.String("out", "", "write the files into this `directory` instead; files that are there are never overwritten")
-	if err := p.parse(flags, args); err != nil {
-		return err
-	}
-	if gateway == "" {
-		return fmt.Errorf("snippet: for which gateway? Write snippet GATEWAY -app …: one of %s", strings.Join(snippet.Gateways(), ", "))
-	}
-	d, err := snippet.New(o)
-	if err != nil {
-		return fmt.Errorf("snippet: -%w", err)
-	}
-	files, notes, err := snippet.Render(gateway, d)
-	if err != nil {
-		return fmt.Errorf("snippet: %w", err)
-	}
-	if *out != "" {
-		if err := writeFiles(*out, files); err != nil {
-			return fmt.Errorf("snippet: -out: %w", err)
-		}
-		for _, f := range files {
-			fmt.Fprintln(p.stdout, filepath.Join(*out, f.Name))
-		}
-		fmt.Fprintln(p.stdout)
-	} else {
+	return &o
+}
+
+// handOut prints files, or writes them into a directory and prints where they are.
+func (p process) handOut(files []snippet.File, directory string) error {
+	if directory == "" {
 		for _, f := range files {
 			fmt.Fprintf(p.stdout, "==> %s\n%s\n", f.Name, f.Text)
 		}
+		return nil
 	}
-	_, err = fmt.Fprint(p.stdout, notes)
-	return err
+	if err := writeFiles(directory, files); err != nil {
+		return err
+	}
+	for _, f := range files {
+		fmt.Fprintln(p.stdout, filepath.Join(directory, f.Name))
+	}
+	fmt.Fprintln(p.stdout)
+	return nil
 }
 
 // writeFiles writes files into a directory, none of which is there yet.

@@ -273,6 +273,12 @@ func validRequirements(query string) error {
 	return err
 }
 
+// RedirectURI is where AuthKit sends the browser back to.
+func (d *Deployment) RedirectURI() string { return d.site.RedirectURI() }
+
+// WebhooksURL is where the service takes WorkOS's events.
+func (d *Deployment) WebhooksURL() string { return d.site.Endpoint(site.Webhooks) }
+
 // Environment is the service's variables, beside the credentials.
 func (d *Deployment) Environment() []string {
 	lines := []string{"WORKOS_REDIRECT_URI=" + d.site.RedirectURI()}

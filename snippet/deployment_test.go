@@ -81,7 +81,7 @@ func TestLimitsOfGateways(t *testing.T) {
 	} {
 		t.Run(tt.gateway, func(t *testing.T) {
 			t.Parallel()
-			if _, _, err := Render(tt.gateway, mustNew(t, tt.options)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := Render(tt.gateway, mustNew(t, tt.options)); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 		})
@@ -97,14 +97,14 @@ func TestEveryGateway(t *testing.T) {
 	for _, o := range []Options{local, named, twoApps, plain, demanding} {
 		d := mustNew(t, o)
 		for _, gateway := range Gateways() {
-			files, _, err := Render(gateway, d)
+			c, err := Render(gateway, d)
 			if err != nil {
 				if len(o.Require) == 0 && gateway != "traefik-labels" {
 					t.Errorf("%s: %v", gateway, err)
 				}
 				continue
 			}
-			for _, f := range files {
+			for _, f := range c.Files {
 				if strings.Contains(f.Text, "<no value>") || strings.Contains(f.Text, "%!") {
 					t.Errorf("%s, %s: got\n%s", gateway, f.Name, f.Text)
 				}
@@ -138,7 +138,8 @@ func TestCookieDomain(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	t.Parallel()
-	_, got, err := Render("caddy", mustNew(t, twoApps))
+	c, err := Render("caddy", mustNew(t, twoApps))
+	got := c.Notes()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,12 +95,12 @@ func mustNew(t *testing.T, o Options) *Deployment {
 
 func mustRender(t *testing.T, gateway string, d *Deployment) map[string]string {
 	t.Helper()
-	files, _, err := Render(gateway, d)
+	c, err := Render(gateway, d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	byName := map[string]string{}
-	for _, f := range files {
+	for _, f := range c.Files {
 		byName[f.Name] = f.Text
 	}
 	return byName

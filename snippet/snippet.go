@@ -85,27 +85,27 @@ func Gateways() []string {
 	return names
 }
 
-// Render returns the configuration of a gateway, and notes about what belongs to it. The error says what that gateway can't do, or
-// which there are.
-func Render(name string, d *Deployment) (files []File, notesText string, err error) {
+// Render returns the configuration of a gateway. The error says what that gateway can't do, or which there are.
+func Render(name string, d *Deployment) (Configuration, error) {
 	i := slices.IndexFunc(gateways, func(g gateway) bool { return g.name == name })
 	if i < 0 {
-		return nil, "", fmt.Errorf("no gateway %q: use one of %s", name, strings.Join(Gateways(), ", "))
+		return Configuration{}, fmt.Errorf("no gateway %q: use one of %s", name, strings.Join(Gateways(), ", "))
 	}
 	g := gateways[i]
 	if g.check != nil {
 		if err := g.check(d); err != nil {
-			return nil, "", fmt.Errorf("%s: %w", name, err)
+			return Configuration{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	var files []File
 	for _, s := range g.files {
 		text, err := s.text(view{d, g})
 		if err != nil {
-			return nil, "", fmt.Errorf("%s: %s: %w", name, s.name, err)
+			return Configuration{}, fmt.Errorf("%s: %s: %w", name, s.name, err)
 		}
 		files = append(files, File{s.name, text})
 	}
-	return files, notes(g, d), nil
+	return describe(g, d, files), nil
 }
 
 func (s source) text(v view) (string, error) {
