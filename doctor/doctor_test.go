@@ -1,0 +1,192 @@
+package doctor_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/demo"
+	"github.com/authkit-forward-auth/authkit-forward-auth/doctor"
+)
+
+// examine runs doctor, and returns its findings by their check.
+func examine(t *testing.T, o doctor.Options) map[string][]doctor.Finding {
+	t.Helper()
+	found := map[string][]doctor.Finding{}
+	failed := false
+	got, err := doctor.Run(t.Context(), o, func(f doctor.Finding) {
+		found[f.Check] = append(found[f.Check], f)
+		failed = failed || f.Result == doctor.Fail
+	})
+	if err != nil || got != failed {
+		t.Errorf("got %t, %v, want %t", got, err, failed)
+	}
+	return found
+}
+
+func TestOnDemo(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	started, ended := make(chan demo.Addresses, 1), make(chan error, 1)
+	go func() {
+		ended <- demo.Run(ctx, demo.Options{Log: zerolog.Nop()}, func(a demo.Addresses) error { started <- a; return nil })
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	var a demo.Addresses
+	select {
+	case a = <-started:
+	case err := <-ended:
+		ended <- nil
+		t.Fatal(err)
+	}
+
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for tries := 0; !answersOK(t, a.Service+"/readyz"); tries++ { // it has AuthKit's key set soon
+		if tries == 3000 {
+			t.Fatal("the service isn't ready")
+		}
+		<-tick.C
+	}
+
+	found := examine(t, doctor.Options{URL: a.URL, Service: a.Service})
+	for _, check := range []string{"service", "trusted", "page", "return", "sign-in", "cookies", "authkit", "callback", "script", "form", "websocket", "host", "forged", "query", "methods", "paths", "large", "endpoints"} {
+		if fs := found[check]; len(fs) != 1 || fs[0].Result != doctor.OK {
+			t.Errorf("%s: got %v, want ok", check, fs)
+		}
+	}
+
+	// A session that isn't one.
+	found = examine(t, doctor.Options{URL: a.URL, Cookie: "wos-session=nothing"})
+	if fs := found["signed-in"]; len(fs) != 1 || fs[0].Result != doctor.Fail || !strings.Contains(fs[0].Change, "sign in anew") {
+		t.Errorf("no session: got %v, want FAIL", fs)
+	}
+
+	// The emulator in place of the service.
+	found = examine(t, doctor.Options{URL: a.URL, Service: a.Emulator})
+	if fs := found["service"]; len(fs) != 1 || fs[0].Result != doctor.Fail || !strings.Contains(fs[0].Change, "LISTEN_ADDR") {
+		t.Errorf("another service: got %v, want FAIL", fs)
+	}
+}
+
+func answersOK(t *testing.T, url string) bool {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// Answers of deployments that aren't protected, or not by this service.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+		}
+	}
+	for name, test := range map[string]struct {
+		handler http.HandlerFunc
+		change  string
+	}{
+		"open":                     {answer(200), "nginx: include authkit/protect.conf;"},
+		"the app's own sign-in":    {answer(302, "Location", "/session/new"), "traefik: the middleware authkit"},
+		"no such page":             {answer(404), "nginx: include authkit/protect.conf;"},
+		"no redirect":              {answer(401), "error_page 401 = @authkit_sign_in;"},
+		"the service is away":      {answer(502), "whether the service runs"},
+		"nginx, service away":      {answer(500, "Server", "nginx/1.27"), "nginx: server auth:9000; in upstream authkit"},
+		"untrusted":                {answer(403, "X-Auth-Reason", "untrusted_proxy"), "TRUSTED_PROXIES"},
+		"another gateway's header": {answer(400, "X-Auth-Reason", "bad_request", "Server", "Caddy"), "caddy: GATEWAY=caddy"},
+		"another host":             {answer(403, "X-Auth-Reason", "wrong_host"), "WORKOS_COOKIE_DOMAIN"},
+		"a mistake":                {answer(403, "X-Auth-Reason", "misconfigured"), "under the request id"},
+		"AuthKit at once":          {answer(302, "Location", "https://api.workos.com/user_management/authorize?client_id=x&redirect_uri=y"), "reach the browser whole"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(test.handler)
+			t.Cleanup(server.Close)
+			fs := examine(t, doctor.Options{URL: server.URL})["page"]
+			if len(fs) != 1 || fs[0].Result != doctor.Fail || !strings.Contains(fs[0].Change, test.change) {
+				t.Errorf("got %v, want FAIL with %q", fs, test.change)
+			}
+		})
+	}
+	t.Run("nothing there", func(t *testing.T) {
+		t.Parallel()
+		fs := examine(t, doctor.Options{URL: "http://127.0.0.1:1/"})["page"]
+		if len(fs) != 1 || fs[0].Result != doctor.Fail || !strings.Contains(fs[0].About, "nothing answers") {
+			t.Errorf("got %v, want FAIL", fs)
+		}
+	})
+}
+
+// A certificate that browsers refuse is told, the rest is examined, and the session isn't sent.
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Cookie"), "secret") {
+			t.Errorf("got the session in %s", r.Header.Get("Cookie"))
+		}
+		w.Header().Set("X-Auth-Reason", "no_session")
+		w.Header().Set("Cache-Control", "private, no-store")
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // that doctor refuses the certificate
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	found := examine(t, doctor.Options{URL: server.URL, Cookie: "wos-session=secret", Echo: "/"})
+	if fs := found["certificate"]; len(fs) == 0 || fs[0].Result != doctor.Fail {
+		t.Errorf("got %v, want FAIL", fs)
+	}
+	if fs := found["signed-in"]; len(fs) != 1 || fs[0].Result != doctor.Skip {
+		t.Errorf("got %v, want it skipped", fs)
+	}
+	if len(found["script"]) != 1 {
+		t.Errorf("got %v, want the rest examined", found)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]doctor.Options{
+		"is no page's URL":            {URL: "app.example.com"},
+		"write https://app":           {URL: "ftp://app.example.com/"},
+		"is none of traefik":          {URL: "https://app.example.com/", Gateway: "apache"},
+		"give -cookie too":            {URL: "https://app.example.com/", Echo: "/headers"},
+		"write /headers":              {URL: "https://app.example.com/", Echo: "headers", Cookie: "a=b"},
+		"a name and a value":          {URL: "https://app.example.com/", Cookie: "abc"},
+		"holds what no Cookie header": {URL: "https://app.example.com/", Cookie: "a=b\r\nX: y"},
+		"-service":                    {URL: "https://app.example.com/", Service: "localhost:9000"},
+		"-upstream":                   {URL: "https://app.example.com/", Upstream: "/x"},
+	} {
+		if _, err := doctor.Run(t.Context(), o, func(f doctor.Finding) { t.Errorf("got %s", f) }); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func TestFindingIsOneLine(t *testing.T) {
+	t.Parallel()
+	f := doctor.Finding{Check: "page", Result: doctor.Fail, Sent: "GET /", Got: "200", About: "everybody gets in", Change: "nginx: x"}
+	if got, want := fmt.Sprint(f), "FAIL  page          GET / -> 200: everybody gets in. Change: nginx: x"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,161 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
+)
+
+const (
+	maxClockSkew = 30 * time.Second
+	expiresSoon  = 14 * 24 * time.Hour
+)
+
+// page asks for the page without a session. It returns false where nothing else can be examined.
+func page(ctx context.Context, e *examination) bool {
+	a := e.ask(ctx, request{url: e.page.String(), header: document()})
+	if invalid := new(tls.CertificateVerificationError); errors.As(a.err, &invalid) {
+		e.fail("certificate", a, "browsers refuse it", validTLS)
+		if e.Cookie != "" {
+			e.Cookie, e.Echo = "", "" // it isn't sent where anybody may listen
+		}
+		e.client.Transport.(*http.Transport).TLSClientConfig.InsecureSkipVerify = true
+		a = e.ask(ctx, request{url: e.page.String(), header: document()})
+	}
+	if to := a.location(); to != nil && e.page.Scheme == "http" && to.Scheme == "https" && to.Hostname() == e.page.Hostname() {
+		e.ok("https", a, "the page moves to https")
+		e.page = to
+		return page(ctx, e)
+	}
+	if e.Gateway == "" {
+		e.Gateway = gatewayOf(a.header.Get("Server"))
+	}
+	if a.err != nil {
+		e.fail("page", a, "nothing answers at this URL", unreachable)
+		return false
+	}
+	certificate(e, a)
+	clock(e, a)
+	to := a.location()
+	denied := a.reason() != "" && a.reason() != verify.ReasonNoSession
+	switch {
+	case a.allowed():
+		e.fail("page", a, "everybody gets this page without signing in", protect)
+		return false
+	case denied && e.page.RawQuery != "" && e.withoutQuery(ctx):
+		e.fail("query", a, "without its query the page is asked for sign-in: the client's query gets into the gateway's question", ownQuery)
+		e.page.RawQuery = ""
+		return page(ctx, e)
+	case denied:
+		e.fail("page", a, "the service denies the page to everybody", reasonChange(a.reason()))
+		return false
+	case to != nil && to.Query().Get("client_id") != "" && to.Query().Get("redirect_uri") != "":
+		e.fail("page", a, "it leads to the identity provider at once, so after the sign-in nobody comes back to this page: another middleware's, or the flow's own answer in place of a denial's", leadToSignIn)
+	case to != nil && !strings.HasSuffix(to.Path, "/login"):
+		e.fail("page", a, "it doesn't lead to the sign-in of this service: the app's own sign-in, or another middleware's", protect)
+		return false
+	case to == nil && a.status == http.StatusUnauthorized:
+		e.fail("page", a, "a browser isn't led to the sign-in", leadToSignIn)
+	case to == nil && a.status == http.StatusNotFound:
+		e.fail("page", a, "the gateway or the app knows no such page; nothing asks for sign-in", protect)
+		return false
+	case to == nil && a.status >= 500:
+		e.fail("page", a, "the gateway gets no answer from the service", reachService)
+		return false
+	case to == nil:
+		e.fail("page", a, "a browser isn't led to the sign-in", leadToSignIn)
+	default:
+		e.login = &url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path, RawPath: to.RawPath}
+		e.ok("page", a, "a browser is led to the sign-in")
+	}
+	if !strings.Contains(a.header.Get("Cache-Control"), "no-store") {
+		e.fail("cache", a, "the answer may be stored (no Cache-Control: no-store), so that a cache asks people to sign in who are", noStore)
+	}
+	return true
+}
+
+// withoutQuery reports whether the page is denied for no other reason than that nobody is signed in, where it is asked for without its query.
+func (e *examination) withoutQuery(ctx context.Context) bool {
+	a := e.ask(ctx, request{url: e.at(e.page.EscapedPath()), header: document()})
+	return a.reason() == verify.ReasonNoSession
+}
+
+// certificate looks at how the connection is protected.
+func certificate(e *examination, a answer) {
+	if e.page.Scheme == "http" {
+		if isLocal(e.page.Hostname()) {
+			e.skip("certificate", "http on this machine")
+		} else {
+			e.fail("certificate", a, "without TLS the session cookie can be read on the way", validTLS)
+		}
+		return
+	}
+	if a.state == nil || len(a.state.PeerCertificates) == 0 {
+		return
+	}
+	leaf := a.state.PeerCertificates[0]
+	if left := leaf.NotAfter.Sub(e.Now()); left < expiresSoon {
+		e.warn("certificate", a, fmt.Sprintf("it ends at %s", leaf.NotAfter.UTC().Format(time.DateTime)), validTLS)
+		return
+	}
+	e.ok("certificate", a, "valid until "+leaf.NotAfter.UTC().Format(time.DateOnly)+" for "+names(leaf))
+}
+
+func names(c *x509.Certificate) string { return strings.Join(c.DNSNames, ", ") }
+
+// clock compares the deployment's clock with this machine's, once an answer tells it: some gateways' own have no Date.
+func clock(e *examination, a answer) {
+	theirs, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil || e.clocked {
+		return
+	}
+	e.clocked = true
+	skew := theirs.Sub(e.Now()).Round(time.Second)
+	if skew.Abs() > maxClockSkew {
+		e.warn("clock", a, fmt.Sprintf("its clock and this machine's differ by %s; sessions are judged by the service's clock", skew), setClock)
+		return
+	}
+	e.ok("clock", a, fmt.Sprintf("within %s of this machine's", max(skew.Abs(), time.Second)))
+}
+
+// returnURL asks for a page whose URL is easily damaged on its way through the sign-in.
+func returnURL(ctx context.Context, e *examination) {
+	const check = "return"
+	if e.login == nil {
+		e.skip(check, "the page leads nowhere")
+		return
+	}
+	for _, more := range []string{"?a=1&b=%2Fx%26y+z&c=%C3%A4%25&rd=https%3A%2F%2Fexample.com%2F&a=2", "/doctor%20a+b%C3%A4?x"} {
+		asked := e.at(strings.TrimSuffix(e.page.EscapedPath(), "/") + more)
+		if strings.HasPrefix(more, "?") {
+			asked = e.at(e.page.EscapedPath() + more)
+		}
+		a := e.ask(ctx, request{url: asked, header: document()})
+		switch {
+		case a.allowed():
+			e.fail(check, a, "everybody gets this page without signing in", protect)
+			return
+		case !e.toLogin(a):
+			e.fail(check, a, "it doesn't lead to the sign-in as "+e.page.EscapedPath()+" does", leadToSignIn)
+			return
+		case a.returns() != asked:
+			e.fail(check, a, fmt.Sprintf("after the sign-in a browser comes to %q and not to the page that it asked for", a.returns()), keepURL)
+			return
+		}
+	}
+	e.ok(check, answer{}, "after the sign-in a browser comes back to its URL, byte for byte")
+}
+
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
