@@ -13,6 +13,7 @@ import (
 // process is what a subcommand has of the process that it runs in.
 type process struct {
 	environ        map[string]string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
@@ -30,7 +31,9 @@ func subcommands() []subcommand {
 		{"demo", "emulator, service, gateway and a protected page on this machine", runDemo},
 		{"emulator", "an in-memory AuthKit for development and tests", runEmulator},
 		{"policy", "try a policy file: what becomes of a request and why, its own tests, its JSON Schema", runPolicy},
+		{"setup", "from an API key to a protected app: registers it at WorkOS, writes .env, prints the gateway's configuration", runSetup},
 		{"snippet", "a gateway's configuration for your own hosts: snippet nginx -app https://app.example.com -upstream app:8080", printSnippet},
+		{"doctor", "examine a deployment from outside and say what to change: doctor https://app.example.com/; exit 1 where something is wrong", runDoctor},
 		{"config", "print the effective configuration, without secrets; exit 1 on a problem", printConfig},
 		{"healthcheck", "ask a running service for /healthz; exit 1 unless it is well", healthcheck},
 		{"version", "print name, version and commit", printVersion},
@@ -40,7 +43,7 @@ func subcommands() []subcommand {
 // Run is the program without its process. The error is flag.ErrHelp where help was
 // asked for, and ErrNotAllowed where a policy check says no; both are printed already.
 func Run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) error {
-	p := process{environ, stdout, stderr}
+	p := process{environ, os.Stdin, stdout, stderr}
 	name, args := subcommandOf(args)
 	if name == "help" {
 		_, err := io.WriteString(stdout, usage())
