@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -26,6 +27,7 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	flags.DurationVar(&options.AccessTokenLifetime, "access-token-lifetime", 5*time.Minute, "after which a session is refreshed")
 	flags.StringVar(&options.PolicyFile, "policy", "", "`file` that says who may open which page, in place of the demo's own policy")
 	appOnly := flags.String("app-only", "", "serve only the protected page, at this `address`, for a gateway of your own that nobody can get around")
+	flow := flags.String("flow-url", "", "with -app-only: `URL` below which the sign-in flow is, such as https://auth.example.com (default /_auth of the page's host)")
 	asJSON := flags.Bool("json", false, "print the addresses as one JSON object")
 	if err := p.parse(flags, args); err != nil {
 		return err
@@ -34,8 +36,14 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	if *appOnly != "" && options.PolicyFile != "" {
 		return errors.New("demo: -policy is for the service, which -app-only leaves out: give one of them")
 	}
+	if *flow != "" && (*appOnly == "" || !strings.HasPrefix(*flow, "http://") && !strings.HasPrefix(*flow, "https://")) {
+		return errors.New("demo: -flow-url: a URL such as https://auth.example.com, with -app-only: the demo itself has its flow at /_auth")
+	}
 	if *appOnly != "" {
-		return runDemoApp(ctx, *appOnly, options.Log, p.stdout)
+		if *flow != "" {
+			*flow = strings.TrimSuffix(*flow, "/") + "/"
+		}
+		return runDemoApp(ctx, *appOnly, *flow, options.Log, p.stdout)
 	}
 	return demo.Run(ctx, options, func(a demo.Addresses) error {
 		if *asJSON {
@@ -48,13 +56,13 @@ func runDemo(ctx context.Context, p process, args []string) error {
 }
 
 // runDemoApp runs nothing but the demo's app until ctx ends.
-func runDemoApp(ctx context.Context, address string, log zerolog.Logger, stdout io.Writer) error {
+func runDemoApp(ctx context.Context, address, flow string, log zerolog.Logger, stdout io.Writer) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("demo: -app-only: %w", err)
 	}
 	fmt.Fprintf(stdout, "protected page on %s: it believes the identity headers of whoever asks\n", l.Addr())
-	return demo.ServeApp(ctx, l, log)
+	return demo.ServeApp(ctx, l, flow, log)
 }
 
 // printDemo says where to go, who can sign in, what to try, and how to stop.

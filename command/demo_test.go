@@ -94,7 +94,7 @@ func TestDemoAppOnly(t *testing.T) {
 	stdout, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := runDemo(ctx, process{stdout: in, stderr: io.Discard}, []string{"-app-only", "127.0.0.1:0"})
+		err := runDemo(ctx, process{stdout: in, stderr: io.Discard}, []string{"-app-only", "127.0.0.1:0", "-flow-url", "https://auth.example.com"})
 		_ = in.CloseWithError(err)
 		ended <- err
 	}()
@@ -118,6 +118,9 @@ func TestDemoAppOnly(t *testing.T) {
 	if err != nil || !strings.Contains(string(page), "<h1>Hello, Paula Winter</h1>") {
 		t.Errorf("got %s, %v, want a page that greets Paula Winter", page, err)
 	}
+	if !strings.Contains(string(page), `href="https://auth.example.com/logout"`) {
+		t.Errorf("got %s, want a way to sign out where the flow is", page)
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("stop: got %v, want nil", err)
@@ -135,6 +138,8 @@ func TestDemoRefuses(t *testing.T) {
 		{"an address that is none", "-app-only", []string{"-app-only=8080"}},
 		{"a policy that is none", "POLICY_FILE: ", []string{"-gateway-port=0", "-service-port=0", "-emulator-port=0", "-policy=no-policy.yaml"}},
 		{"a policy for the app alone", "-policy is for the service", []string{"-app-only=127.0.0.1:0", "-policy=policy.yaml"}},
+		{"a flow of the demo's own", "-flow-url", []string{"-flow-url=https://auth.example.com"}},
+		{"a flow that is none", "-flow-url", []string{"-app-only=127.0.0.1:0", "-flow-url=auth.example.com"}},
 		{"a port that is none", "-emulator-port", []string{"-emulator-port=99999"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

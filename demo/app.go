@@ -38,10 +38,11 @@ const identityPrefix = "x-auth-request-"
 
 // ServeApp serves the protected page alone, behind a gateway of the caller's,
 // until ctx ends. It closes l. The page believes the identity headers, so nobody
-// but that gateway may reach l, which need not be on a loopback address.
-func ServeApp(ctx context.Context, l net.Listener, log zerolog.Logger) error {
+// but that gateway may reach l, which need not be on a loopback address. flow is where the
+// sign-in flow's endpoints are, with a slash at the end; empty: at /_auth/.
+func ServeApp(ctx context.Context, l net.Listener, flow string, log zerolog.Logger) error {
 	defer l.Close()
-	app, err := newApp(nil)
+	app, err := newApp(nil, cmp.Or(flow, flowPrefix))
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -58,9 +59,10 @@ type app struct {
 	csp      string // Content-Security-Policy
 	names    []string
 	pages    *pages // nil: the pages around it are somebody else's
+	flow     string // where the sign-in flow's endpoints are, with a slash at the end
 }
 
-func newApp(p *pages) (*app, error) {
+func newApp(p *pages, flow string) (*app, error) {
 	page, err := template.New("app").Parse(appSource)
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
@@ -71,6 +73,7 @@ func newApp(p *pages) (*app, error) {
 			"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		names: verify.DefaultHeaders().Names(),
 		pages: p,
+		flow:  flow,
 	}, nil
 }
 
@@ -165,6 +168,7 @@ type view struct {
 	Rule  string // as the sentence about it begins
 	Needs string
 	Why   string // somebody may open the page
+	Now   string // the rule that decides since the policy was edited; empty: it wasn't
 }
 
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -209,14 +213,14 @@ func (a *app) view(r *http.Request, who identity) view {
 		Style: template.CSS(appStyle), Script: template.JS(appScript),
 		Greeting: cmp.Or(who.Name, who.Email, who.User), Identity: who,
 		Method: r.Method, URI: uri, Headers: a.received(r.Header),
-		LogoutURL: flowPrefix + site.Logout, Pages: a.pages,
+		LogoutURL: a.flow + site.Logout, Pages: a.pages,
 	}
 	if v.Greeting != "" {
 		first, _ := utf8.DecodeRuneInString(v.Greeting)
 		v.Initial = strings.ToUpper(string(first))
 		query.Set("prompt", "login")
 	}
-	v.SignInURL = flowPrefix + site.Login + "?" + query.Encode()
+	v.SignInURL = a.flow + site.Login + "?" + query.Encode()
 	if a.pages != nil {
 		p := pageOf(a.pages.List, r.URL.Path)
 		v.Front = r.URL.Path == "/"
@@ -224,6 +228,7 @@ func (a *app) view(r *http.Request, who identity) view {
 			v.Here = p.Path
 		}
 		v.Rule, v.Needs, v.Why = p.title(), p.Needs, p.reason(who)
+		v.Now = a.pages.edited(r)
 	}
 	return v
 }

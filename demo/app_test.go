@@ -11,7 +11,7 @@ import (
 
 func serveApp(t *testing.T, target string, h http.Header) *httptest.ResponseRecorder {
 	t.Helper()
-	a, err := newApp(nil)
+	a, err := newApp(nil, flowPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func serve(ctx context.Context, o Options, l *listeners, addresses Addresses, re
 		return fmt.Errorf("demo: %w", err)
 	}
 	defer authKit.Close()
-	app, err := newApp(&pages{addresses.Pages, addresses.Commands, addresses.Policy, o.PolicyFile == ""})
+	app, err := newApp(&pages{addresses.Pages, addresses.Commands, addresses.Policy}, flowPrefix)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

@@ -1,10 +1,15 @@
 package demo
 
 import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
 	"strings"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 )
 
 // Page is a part of the app for which the demo's policy has a rule.
@@ -28,7 +33,28 @@ type pages struct {
 	List     []Page
 	Commands []Command
 	Policy   string // the file
-	Own      bool   // it is the demo's own policy, as it was at the start
+}
+
+// edited says which rule decides about a request by the file as it is now. It is empty where the file is the demo's own,
+// or can't be used: then the policy before it decides.
+func (p *pages) edited(r *http.Request) string {
+	text, err := os.ReadFile(p.Policy)
+	if err != nil || bytes.Equal(text, policySource) {
+		return ""
+	}
+	d, err := policyfile.Parse(text, policyfile.Options{})
+	if err != nil {
+		return ""
+	}
+	host, _, _ := strings.Cut(r.Host, ":")
+	m := d.Policy.Match(policy.Request{Method: r.Method, Host: host, Path: r.URL.EscapedPath()})
+	if m.Err != nil || m.Rule == nil {
+		return ""
+	}
+	if m.Rule.Name == policy.DefaultName {
+		return "its default"
+	}
+	return fmt.Sprintf("its rule \u201c%s\u201d in line %d", m.Rule.Name, m.Rule.Line)
 }
 
 // allPages are those of policy.yaml; the first one is for everything else.

@@ -25,6 +25,9 @@ func TestPolicyIsEditedWhileTheDemoRuns(t *testing.T) {
 	if got := b.open(a.URL, nil); got.status != 200 || !strings.Contains(got.text(), "You are not signed in.") {
 		t.Errorf("the front page: got status %d, want 200 for nobody: %s", got.status, got.body)
 	}
+	if got := b.open(a.URL, nil).text(); !strings.Contains(got, "By its rule \u201conly the front page\u201d in line 3, in "+a.Policy) {
+		t.Errorf("got no rule that decides now: %s", got)
+	}
 }
 
 func TestPolicyOfAnother(t *testing.T) {
@@ -38,8 +41,8 @@ func TestPolicyOfAnother(t *testing.T) {
 		t.Errorf("got policy %s, want %s", a.Policy, file)
 	}
 	got := newBrowser(t).open(a.Gateway+"/admin", nil)
-	if got.status != 200 || !strings.Contains(got.text(), "This is about the demo's own policy. In force is "+file) {
-		t.Errorf("got status %d, want 200 and a page that says what is in force: %s", got.status, got.text())
+	if got.status != 200 || !strings.Contains(got.text(), "By its rule \u201call\u201d in line 2, in "+file) {
+		t.Errorf("got status %d, want 200 and a page that says which rule decides: %s", got.status, got.text())
 	}
 }
 
