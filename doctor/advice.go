@@ -40,6 +40,9 @@ const (
 	onePath        change = "one reading of a path"
 	moreHeaders    change = "more room for headers"
 	hideEndpoints  change = "hide endpoints"
+	moreAnswer     change = "more room for answers"
+	moveToTLS      change = "move to TLS"
+	passCookie     change = "hand the cookie on"
 	signInAnew     change = "sign in anew"
 	passNewCookie  change = "pass the new cookie"
 	passIdentity   change = "pass identity headers"
@@ -98,7 +101,7 @@ func (c change) lines() map[string]string {
 		return map[string]string{
 			all:             "the service's answers that are no 200 have to reach the browser whole",
 			"nginx":         "error_page 401 = @authkit_sign_in; and error_page 403 = @authkit_denied; (include authkit/answer.conf) beside auth_request, and no error_page 401 of your own",
-			"traefik":       "no errors middleware for 401 or 3xx before the middleware authkit; address: …/verify/forward-auth",
+			"traefik":       "address: …/verify/forward-auth, no authRequestHeaders (or with Accept and Sec-Fetch-*), and no errors middleware for 401 before the middleware authkit",
 			"caddy":         "no handle_errors or handle_response for these answers in or around authkit.caddy",
 			"haproxy":       "authkit.lua as it is: it answers with the service's status, headers and body",
 			"envoy":         "with HTTP: headers_to_add and allowed_client_headers must have location; simpler is gRPC (examples/envoy/envoy.yaml)",
@@ -252,6 +255,27 @@ func (c change) lines() map[string]string {
 			"haproxy":       "tune.bufsize 65536 in global",
 			"envoy":         "max_request_headers_kb: 96 in the HTTP connection manager",
 			"ingress-nginx": "large-client-header-buffers: 4 32k in the ConfigMap",
+		}
+	case moreAnswer:
+		return map[string]string{
+			all:             "room for 64 KB of headers in the service's answers",
+			"nginx":         "proxy_buffer_size 64k; proxy_buffers 4 64k; where the service is asked and in the flow's locations (authkit/flow.conf)",
+			"traefik":       "nothing at Traefik itself, which takes 1 MB: what is between it and the service",
+			"caddy":         "transport http { max_response_header 64KB } where it asks the service (authkit.caddy)",
+			"haproxy":       "tune.bufsize 65536 in global",
+			"envoy":         "max_response_headers_kb in the cluster's http_protocol_options",
+			"ingress-nginx": "nginx.ingress.kubernetes.io/proxy-buffer-size: 64k on the flow's Ingress",
+		}
+	case moveToTLS:
+		return map[string]string{all: "a permanent redirect from http to https at the gateway"}
+	case passCookie:
+		return map[string]string{
+			all:       "the Cookie header of the request goes to the service",
+			"nginx":   "proxy_set_header Cookie $authkit_request_cookie; where the service is asked (authkit/original-request.conf)",
+			"traefik": "Cookie in authRequestHeaders of forwardAuth, or no authRequestHeaders at all, and no middleware before it that removes Cookie",
+			"caddy":   "no header_up -Cookie in authkit_question (authkit.caddy), and no request_header -Cookie before it",
+			"haproxy": "no http-request del-header Cookie before lua.authkit",
+			"envoy":   "gRPC, or with HTTP allowed_headers that have cookie",
 		}
 	case hideEndpoints:
 		return map[string]string{

@@ -75,14 +75,18 @@ func upload(ctx context.Context, e *examination) {
 	}
 }
 
-// webSocket asks for a WebSocket, and for an upgrade that would get around the gateway.
-func webSocket(ctx context.Context, e *examination) {
-	const check = "websocket"
-	ws := http.Header{
+// handshake is a WebSocket's, RFC 6455 4.1.
+func (e *examination) handshake() http.Header {
+	return http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Origin": {e.origin()},
 		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"ZG9jdG9yIGRvY3RvciEhIQ=="},
 	}
-	a := e.ask(ctx, request{url: e.page.String(), header: ws, shown: "Upgrade: websocket"})
+}
+
+// webSocket asks for a WebSocket, and for an upgrade that would get around the gateway.
+func webSocket(ctx context.Context, e *examination) {
+	const check = "websocket"
+	a := e.ask(ctx, request{url: e.page.String(), header: e.handshake(), shown: "Upgrade: websocket"})
 	switch {
 	case a.allowed():
 		e.fail(check, a, "a WebSocket reaches the app without a session", protect)

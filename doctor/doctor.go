@@ -16,6 +16,7 @@ type Options struct {
 	Gateway  string // one of Gateways: whose configuration the findings name; empty: as its answers tell, else all
 	Cookie   string // of a browser that is signed in, as a Cookie header has it: wos-session=…
 	Echo     string // path of the app that answers with the headers that it got
+	Socket   string // path of the app where it takes WebSockets
 	Service  string // the service's address, as this machine reaches it
 	Upstream string // the app's address behind the gateway, as this machine would reach it
 	Down     bool   // the service is stopped on purpose: examine only that nobody gets in
@@ -83,7 +84,7 @@ func Run(ctx context.Context, o Options, report func(Finding)) (failed bool, err
 		return failed, nil
 	}
 	for _, check := range []func(context.Context, *examination){
-		returnURL, signIn, callback, webhooks,
+		plainHTTP, returnURL, longURL, signIn, callback, otherEndpoints, webhooks,
 		script, form, upload, webSocket,
 		forgedHost, forgedHeaders, forgedQuery, methods, paths, manyCookies, endpoints,
 		session,
@@ -122,10 +123,10 @@ func newExamination(o Options) (*examination, error) {
 	switch {
 	case o.Gateway != "" && !knownGateway(o.Gateway):
 		return nil, fmt.Errorf("doctor: -gateway %q is none of %s", o.Gateway, strings.Join(Gateways(), ", "))
-	case o.Echo != "" && o.Cookie == "":
-		return nil, errors.New("doctor: -echo is only reached by somebody who is signed in: give -cookie too")
-	case o.Echo != "" && !strings.HasPrefix(o.Echo, "/"):
-		return nil, fmt.Errorf("doctor: -echo %q is no path: write /headers", o.Echo)
+	case (o.Echo != "" || o.Socket != "") && o.Cookie == "":
+		return nil, errors.New("doctor: -echo and -websocket are only reached by somebody who is signed in: give -cookie too")
+	case o.Echo != "" && !strings.HasPrefix(o.Echo, "/"), o.Socket != "" && !strings.HasPrefix(o.Socket, "/"):
+		return nil, errors.New("doctor: -echo and -websocket are paths of the app: write /headers")
 	case strings.ContainsFunc(o.Cookie, func(c rune) bool { return c < ' ' || c > '~' }):
 		return nil, errors.New("doctor: -cookie holds what no Cookie header can: copy the header's value from the browser's developer tools")
 	case o.Cookie != "" && !strings.Contains(o.Cookie, "="):

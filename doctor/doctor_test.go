@@ -63,7 +63,7 @@ func TestOnDemo(t *testing.T) {
 	}
 
 	found := examine(t, doctor.Options{URL: a.URL, Service: a.Service})
-	for _, check := range []string{"service", "trusted", "page", "return", "sign-in", "cookies", "authkit", "callback", "script", "form", "websocket", "host", "forged", "query", "methods", "paths", "large", "endpoints"} {
+	for _, check := range []string{"service", "trusted", "page", "return", "long", "sign-in", "cookies", "authkit", "callback", "flow", "script", "form", "websocket", "host", "forged", "query", "methods", "paths", "large", "endpoints"} {
 		if fs := found[check]; len(fs) != 1 || fs[0].Result != doctor.OK {
 			t.Errorf("%s: got %v, want ok", check, fs)
 		}
@@ -116,7 +116,7 @@ func TestPage(t *testing.T) {
 		"untrusted":                {answer(403, "X-Auth-Reason", "untrusted_proxy"), "TRUSTED_PROXIES"},
 		"another gateway's header": {answer(400, "X-Auth-Reason", "bad_request", "Server", "Caddy"), "caddy: GATEWAY=caddy"},
 		"another host":             {answer(403, "X-Auth-Reason", "wrong_host"), "WORKOS_COOKIE_DOMAIN"},
-		"a mistake":                {answer(403, "X-Auth-Reason", "misconfigured"), "under the request id"},
+		"a rule for nobody":        {answer(403, "X-Auth-Reason", "forbidden"), "under the request id"},
 		"AuthKit at once":          {answer(302, "Location", "https://api.workos.com/user_management/authorize?client_id=x&redirect_uri=y"), "reach the browser whole"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -50,6 +51,9 @@ func page(ctx context.Context, e *examination) bool {
 	switch {
 	case a.allowed():
 		e.fail("page", a, "everybody gets this page without signing in", protect)
+		return false
+	case a.reason() == verify.ReasonNoCredential:
+		e.warn("page", a, "it takes tokens or API keys and no session: give the URL of a page for people", noChange)
 		return false
 	case denied && e.page.RawQuery != "" && e.withoutQuery(ctx):
 		e.fail("query", a, "without its query the page is asked for sign-in: the client's query gets into the gateway's question", ownQuery)
@@ -125,6 +129,52 @@ func clock(e *examination, a answer) {
 		return
 	}
 	e.ok("clock", a, fmt.Sprintf("within %s of this machine's", max(skew.Abs(), time.Second)))
+}
+
+// plainHTTP asks for the page without TLS, where it has TLS.
+func plainHTTP(ctx context.Context, e *examination) {
+	const check = "http"
+	if e.page.Scheme != "https" || e.page.Port() != "" {
+		return
+	}
+	plain := *e.page
+	plain.Scheme = "http"
+	a := e.ask(ctx, request{url: plain.String(), header: document()})
+	to := a.location()
+	switch {
+	case a.allowed():
+		e.fail(check, a, "without TLS everybody gets this page without signing in", protect)
+	case a.err == nil && to == nil && a.reason() != "":
+		e.warn(check, a, "without TLS people are asked to sign in and can't, since the session cookie needs it", moveToTLS)
+	case to != nil && to.Scheme != "https":
+		e.warn(check, a, "without TLS people aren't led to https", moveToTLS)
+	default:
+		e.ok(check, a, "without TLS nobody gets the page")
+	}
+}
+
+// longURL asks for a page with a query of 6 KB: the question, its answer and the sign-in's cookies are long then.
+func longURL(ctx context.Context, e *examination) {
+	const check = "long"
+	if e.login == nil {
+		return
+	}
+	long := "" // as it is random, no compression makes it shorter
+	for len(long) < 6<<10 {
+		long += rand.Text()
+	}
+	asked := e.at(e.page.EscapedPath() + "?doctor=" + long)
+	a := e.ask(ctx, request{url: asked, header: document()})
+	if !e.toLogin(a) || a.returns() != asked {
+		e.fail(check, a, "with a URL of 6 KB nobody is led to the sign-in", moreHeaders)
+		return
+	}
+	b := e.ask(ctx, request{url: a.location().String(), header: document()})
+	if to := b.location(); to == nil || to.Query().Get("redirect_uri") == "" {
+		e.fail(check, b, "the sign-in's answer, whose cookies hold a long URL, is lost: so will be that to a session in several cookies", moreAnswer)
+		return
+	}
+	e.ok(check, answer{}, "a URL of 6 KB is led through the sign-in")
 }
 
 // returnURL asks for a page whose URL is easily damaged on its way through the sign-in.

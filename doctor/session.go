@@ -28,6 +28,9 @@ func session(ctx context.Context, e *examination) {
 		a = e.ask(ctx, request{url: to.String(), header: document(), session: e.Cookie, shown: "the new session cookie"})
 	}
 	switch {
+	case (e.toLogin(a) || a.status == http.StatusUnauthorized) && e.goodAtService(ctx, old):
+		e.fail(check, a, "the session is good at the service, and isn't let in: the gateway doesn't hand its cookie on", passCookie)
+		return
 	case e.toLogin(a), a.status == http.StatusUnauthorized:
 		e.fail(check, a, "the session isn't known: has it ended, was the cookie copied whole, and is it of this deployment? Sign in anew and copy the Cookie header", signInAnew)
 		return
@@ -113,22 +116,25 @@ func (e *examination) dueAtService(ctx context.Context, cookie string) *answer {
 	return &a
 }
 
+// goodAtService reports whether the service itself takes the session.
+func (e *examination) goodAtService(ctx context.Context, cookie string) bool {
+	a := e.dueAtService(ctx, cookie)
+	return a != nil && a.allowed()
+}
+
 // signedInWebSocket asks whether a WebSocket gets through to the app.
 func signedInWebSocket(ctx context.Context, e *examination) {
 	const check = "websocket"
-	ws := http.Header{
-		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Origin": {e.origin()},
-		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"ZG9jdG9yIGRvY3RvciEhIQ=="},
+	if e.Socket == "" {
+		e.skip(check, "without -websocket (a path where the app takes them) whether they get through to the app isn't known")
+		return
 	}
-	a := e.ask(ctx, request{url: e.page.String(), header: ws, session: e.Cookie, shown: "the session and Upgrade: websocket"})
-	switch {
-	case a.status == http.StatusSwitchingProtocols:
-		e.ok(check, a, "a WebSocket gets through")
-	case a.reason() != "", e.toLogin(a):
-		e.fail(check, a, "a WebSocket with a good session is denied", passWebSockets)
-	default:
-		e.skip(check, "the page is no WebSocket of the app's: give its URL to examine one")
+	a := e.ask(ctx, request{url: e.at(e.Socket), header: e.handshake(), session: e.Cookie, shown: "the session and Upgrade: websocket"})
+	if a.status != http.StatusSwitchingProtocols {
+		e.fail(check, a, "a WebSocket with a good session doesn't get through", passWebSockets)
+		return
 	}
+	e.ok(check, a, "a WebSocket gets through")
 }
 
 // identity looks at what the app gets of a request, by its echo.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
+	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
 )
 
 // signIn goes where the page leads to, up to AuthKit's own page.
@@ -151,6 +152,33 @@ func callback(ctx context.Context, e *examination) {
 	default:
 		e.fail(check, a, "the way back from AuthKit doesn't reach the service", routeFlow)
 	}
+}
+
+// otherEndpoints asks for those of the flow that the way in doesn't need.
+func otherEndpoints(ctx context.Context, e *examination) {
+	const check = "flow"
+	if e.callback == nil {
+		e.skip(check, "where the flow is isn't known")
+		return
+	}
+	at := func(name string) string {
+		u := *e.login
+		u.Path, u.RawPath = strings.TrimSuffix(u.Path, site.Login)+name, ""
+		return u.String()
+	}
+	a := e.ask(ctx, request{url: at(site.SignUp), header: document()})
+	if to := a.location(); to == nil || to.Query().Get("redirect_uri") != e.callback.String() {
+		e.fail(check, a, "the sign-up doesn't reach the service", routeFlow)
+		return
+	}
+	for _, name := range []string{site.Logout, site.Switch} {
+		a := e.ask(ctx, request{url: at(name), header: document()})
+		if to := a.location(); a.reason() == verify.ReasonNoSession || to == nil && !strings.Contains(a.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+			e.fail(check, a, name+" doesn't reach the service", routeFlow)
+			return
+		}
+	}
+	e.ok(check, answer{}, "sign-up, logout and switch reach the service")
 }
 
 // webhooks asks whether WorkOS's events reach the service, with one that isn't signed.

@@ -53,7 +53,7 @@ func (s *stack) examine(t *testing.T, g gateway, session bool, args ...string) [
 		s.clock.Store(int64(-time.Hour))
 		cookie := s.sealedSession(t, zoe)
 		s.clock.Store(0)
-		args = append(args, "-cookie", "wos-session="+cookie, "-echo", "/headers", "-service", "http://"+s.at.service)
+		args = append(args, "-cookie", "wos-session="+cookie, "-echo", "/headers", "-websocket", "/socket", "-service", "http://"+s.at.service)
 	}
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(service, args...)
@@ -90,7 +90,7 @@ func TestDoctorOnExamples(t *testing.T) {
 					t.Errorf("got %s", f)
 				}
 			}
-			want := []string{"page", "clock", "return", "sign-in", "cookies", "authkit", "callback", "script", "form", "websocket", "host", "forged", "query", "methods", "paths", "large", "endpoints"}
+			want := []string{"page", "clock", "return", "long", "sign-in", "cookies", "authkit", "callback", "flow", "script", "form", "websocket", "host", "forged", "query", "methods", "paths", "large", "endpoints"}
 			if session {
 				want = append(want, "service", "trusted", "signed-in", "new-cookie", "identity", "spoofed", "connection")
 			}
@@ -149,6 +149,14 @@ func TestDoctorNamesWhatIsBroken(t *testing.T) {
 			edits: []edit{{"authkit/server.conf", "location = /_auth/login    { include authkit/flow.conf; }", ""}}},
 		{gateway: "nginx", name: "no callback", check: "callback", change: "include authkit/server.conf;",
 			edits: []edit{{"authkit/server.conf", "location = /_auth/callback { include authkit/flow.conf; }", ""}}},
+		{gateway: "nginx", name: "no logout", check: "flow", change: "include authkit/server.conf;",
+			edits: []edit{{"authkit/server.conf", "location = /_auth/logout   { include authkit/flow.conf; }", ""}}},
+		{gateway: "nginx", name: "no room for answers", check: "long", change: "proxy_buffer_size 64k;",
+			edits: []edit{{"authkit/flow.conf", "proxy_buffer_size 64k;\nproxy_buffers 4 64k;", ""}}},
+		{gateway: "nginx", name: "no cookies for the service", check: "signed-in", change: "proxy_set_header Cookie $authkit_request_cookie;", session: true,
+			edits: []edit{{"authkit/original-request.conf", "proxy_set_header Cookie $authkit_request_cookie;", "proxy_set_header Cookie \"\";"}}},
+		{gateway: "nginx", name: "no upgrade", check: "websocket", change: "include authkit/proxy.conf;", session: true,
+			edits: []edit{{"authkit/proxy.conf", "proxy_set_header Upgrade    $authkit_upgrade;", ""}}},
 		{gateway: "nginx", name: "no room for cookies", check: "large", change: "large_client_header_buffers 4 32k;",
 			edits: []edit{{"authkit/http.conf", "large_client_header_buffers 4 32k;", ""}}},
 		{gateway: "nginx", name: "underscores", check: "spoofed", change: "underscores_in_headers off", session: true,
@@ -175,6 +183,10 @@ func TestDoctorNamesWhatIsBroken(t *testing.T) {
 			edits: []edit{{"dynamic.yml", "      rule: PathPrefix(`/`)\n      middlewares:\n        - authkit\n", "      rule: PathPrefix(`/`)\n"}}},
 		{gateway: "traefik", name: "forwarded headers of anybody", check: "forged", change: "trustForwardHeader: false",
 			edits: []edit{{"dynamic.yml", "trustForwardHeader: false", "trustForwardHeader: true"}, {"traefik.yml", "    http:\n      # Many", "    forwardedHeaders:\n      insecure: true\n    http:\n      # Many"}}},
+		{gateway: "traefik", name: "no cookies for the service", check: "signed-in", change: "Cookie in authRequestHeaders", session: true,
+			edits: []edit{{"dynamic.yml", "        maxResponseBodySize: 8192\n", "        maxResponseBodySize: 8192\n        authRequestHeaders: [Accept, Sec-Fetch-Mode, Sec-Fetch-Dest]\n"}}},
+		{gateway: "traefik", name: "few headers for the service", check: "page", change: "no authRequestHeaders (or with Accept",
+			edits: []edit{{"dynamic.yml", "        maxResponseBodySize: 8192\n", "        maxResponseBodySize: 8192\n        authRequestHeaders: [Cookie]\n"}}},
 		{gateway: "traefik", name: "no identity headers", check: "identity", change: "authResponseHeaders", session: true,
 			edits: []edit{{"dynamic.yml", setUser, ""}}},
 		{gateway: "traefik", name: "aliases of headers", check: "spoofed", change: "aliasHeadersStrategy: delete", session: true,
