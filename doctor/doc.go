@@ -11,6 +11,6 @@
 // Each check reports at least one Finding: what was sent, what came, and, where that isn't well, the line of the
 // gateway's configuration or of the service's environment to change.
 //
-// It signs nobody in and changes nothing: it never sends a form to the app with a session, and ends no session. The
-// session cookie goes to the app's own origin alone.
+// It signs nobody in and changes nothing: with a session it sends the app nothing but GETs, and it ends none. The
+// session cookie goes to the app's own origin and to the service alone.
 package doctor

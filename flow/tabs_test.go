@@ -167,9 +167,12 @@ func TestManyUsersAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	var all sync.WaitGroup
+	slots := make(chan struct{}, 16) // more would wait for each other's exchange, and for a while only
 	for i := range 200 {
 		b := w.browser(t)
 		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
 			email := fmt.Sprintf("user-%d@example.com", i)
 			page := fmt.Sprintf("%s/of/%d?q=%d", app, i, i)
 			a, err := b.follow(page, email)
