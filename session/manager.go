@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -62,6 +63,7 @@ type Manager struct {
 type state struct {
 	remembered *otter.Cache[valueHash, *Verified] // by the hash of a cookie
 	bearers    *otter.Cache[valueHash, *bearer]   // by the hash of a bearer token
+	hasher     *hasher
 	records    *replica.Replica
 	refresher  *refresher
 	signOuts   *signOuts
@@ -92,6 +94,9 @@ func New(c Config) (*Manager, error) {
 		return nil, errors.New("session: no verifier of access tokens")
 	}
 	var err error
+	if m.hasher, err = newHasher(); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
 	m.records, err = replica.New(replica.Config{
 		Store: c.Store, Bus: c.Bus, Name: c.Tokens.ClientID, Passwords: c.Passwords, TTL: c.RotationTTL,
 		OnEnd: m.signOuts.ended, OnGone: m.signOuts.holderGone, Metrics: c.Metrics, Log: c.Log, Now: func() time.Time { return m.Now() },

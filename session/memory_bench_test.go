@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"runtime"
 	"testing"
@@ -67,7 +66,7 @@ func (m *Manager) see(i int) {
 	key := family.KeyOf("client", v.Identity.Subject, v.Identity.SessionID)
 	v.copy, _, _ = m.records.Lookup(context.Background(), key, false)
 	v.record = m.records.Seen(context.Background(), key, func(r *record) bool { return r.Bring(v.token, m.records.Now()) })
-	m.remembered.Set(sha256.Sum256(fmt.Append(nil, "cookie", i)), v)
+	m.remembered.Set(m.hasher.hash("", fmt.Sprint("cookie", i)), v)
 }
 
 func report(b *testing.B, bytes uint64, kept int) {

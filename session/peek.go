@@ -50,6 +50,6 @@ func (v *Verified) peeked() *Verified {
 		return v
 	}
 	p := *v
-	p.Current, p.Sent = "", [32]byte{}
+	p.Current, p.Sent = "", [16]byte{}
 	return &p
 }

@@ -15,7 +15,7 @@ func (w *world) peeks(t testing.TB, sealed string) *session.Verified {
 	if !ok || v == nil {
 		t.Fatal("got no session, want one")
 	}
-	if v.Current != "" || v.Sent != [32]byte{} {
+	if v.Current != "" || v.Sent != [16]byte{} {
 		t.Errorf("got Current %.20q, want no cookie to set", v.Current)
 	}
 	return v

@@ -44,7 +44,7 @@ func TestRefreshOnceForAll(t *testing.T) {
 		return
 	}
 	for _, v := range got {
-		if v.Current == "" || v.Current != got[0].Current || v.Sent != got[0].Sent || v.Sent == [32]byte{} || v.Identity.Email != zoe {
+		if v.Current == "" || v.Current != got[0].Current || v.Sent != got[0].Sent || v.Sent == [16]byte{} || v.Identity.Email != zoe {
 			t.Fatalf("got %+v and %+v, want the same new session for all", v, got[0])
 		}
 	}

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +27,7 @@ type Verified struct {
 	// it sent. Empty where it has that already.
 	Current string
 	// Sent stands for the older cookie that the browser sent. Zero where Current is empty.
-	Sent [32]byte
+	Sent [16]byte
 
 	token     family.Hash   // of the cookie that a request brought
 	copy      *replica.Copy // of the session's record
@@ -114,27 +113,6 @@ func (v *Verified) size() uint32 {
 		}
 	}
 	return uint32(size)
-}
-
-// valueHash stands for a session cookie's value.
-type valueHash [sha256.Size]byte
-
-// hashValue hashes piece by piece: a conversion would copy 2 KB to the heap for
-// every request.
-// The same value is another one's at each site that has keys of its own.
-func hashValue(site, sealed string) (hash valueHash) {
-	var piece [512]byte
-	digest := sha256.New()
-	if site != "" {
-		digest.Write([]byte(site + "\x00"))
-	}
-	for len(sealed) > 0 {
-		n := copy(piece[:], sealed)
-		digest.Write(piece[:n])
-		sealed = sealed[n:]
-	}
-	digest.Sum(hash[:0])
-	return hash
 }
 
 func (m *Manager) recall(hash valueHash) *Verified {

@@ -22,7 +22,7 @@ type sealedSession struct {
 }
 
 func (m *Manager) newSealed(value string) sealedSession {
-	return sealedSession{value: value, hash: hashValue(m.site, value)}
+	return sealedSession{value: value, hash: m.hasher.hash(m.site, value)}
 }
 
 // opened is an unsealed session with what it is looked up by.

@@ -51,7 +51,7 @@ func TestVerifyIdentity(t *testing.T) {
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
-			if v.Current != "" || v.Sent != [32]byte{} {
+			if v.Current != "" || v.Sent != [16]byte{} {
 				t.Errorf("got Current %.20q, Sent %x, want none: the cookie is the current one", v.Current, v.Sent)
 			}
 		})

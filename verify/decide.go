@@ -213,7 +213,7 @@ func (h *Handler) returnFromSignIn(c *checkRequest, v *session.Verified) *decisi
 // renewal is a redirect that was to bring a browser its current cookie, or the 401
 // that leads to one.
 type renewal struct {
-	cookie  [32]byte
+	cookie  [16]byte
 	session string
 	url     [32]byte // hashed: whoever is signed in chooses its length
 }

@@ -71,20 +71,20 @@ func (f *fakeSessions) Verify(_ context.Context, _ http.Header, ahead bool) (*se
 	case "odd":
 		return &session.Verified{Identity: odd}, nil
 	case "stale": // refreshed, and the browser still has the cookie of before
-		return &session.Verified{Identity: ada, Current: currentCookie, Sent: [32]byte{1}}, nil
+		return &session.Verified{Identity: ada, Current: currentCookie, Sent: [16]byte{1}}, nil
 	case "stale, another browser":
-		return &session.Verified{Identity: ada, Current: currentCookie, Sent: [32]byte{2}}, nil
+		return &session.Verified{Identity: ada, Current: currentCookie, Sent: [16]byte{2}}, nil
 	case "due": // refreshed now, if the answer can carry the new cookie
 		if ahead {
-			return &session.Verified{Identity: ada, Current: currentCookie, Sent: [32]byte{3}}, nil
+			return &session.Verified{Identity: ada, Current: currentCookie, Sent: [16]byte{3}}, nil
 		}
 		return &session.Verified{Identity: ada}, nil
 	case "stale, large": // two cookies
-		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 5000), Sent: [32]byte{4}}, nil
+		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 5000), Sent: [16]byte{4}}, nil
 	case "stale, large, another browser":
-		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 5000), Sent: [32]byte{6}}, nil
+		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 5000), Sent: [16]byte{6}}, nil
 	case "stale, too large": // more than eight
-		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 40_000), Sent: [32]byte{5}}, nil
+		return &session.Verified{Identity: ada, Current: strings.Repeat("L", 40_000), Sent: [16]byte{5}}, nil
 	}
 	return nil, f.refusal()
 }
