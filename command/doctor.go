@@ -22,6 +22,7 @@ func runDoctor(ctx context.Context, p process, args []string) error {
 	flags.StringVar(&o.Gateway, "gateway", "", "whose configuration the findings name: `one of` "+strings.Join(doctor.Gateways(), ", "))
 	flags.StringVar(&o.Cookie, "cookie", "", "the `Cookie header` of a browser that is signed in (developer tools, Network), to examine what needs a session; not given: the variable DOCTOR_COOKIE")
 	flags.StringVar(&o.Echo, "echo", "", "`path` of the app that answers with the headers that it got, such as /headers; needs -cookie")
+	flags.Var((*texts)(&o.Identity), "identity", "a `header` of IDENTITY_CLAIMS, which is forged too; several times for several")
 	flags.StringVar(&o.Socket, "websocket", "", "`path` where the app takes WebSockets, to see whether they get through; needs -cookie")
 	flags.StringVar(&o.Service, "service", "", "`URL` of the service itself, such as http://127.0.0.1:9000, on a machine that reaches it")
 	flags.StringVar(&o.Upstream, "upstream", "", "`URL` of the app behind the gateway, such as http://10.0.0.5:8080, on a machine that should not reach it")

@@ -97,11 +97,19 @@ func checkPolicy(p process, args []string) error {
 			return fmt.Errorf("policy check: -claims: %w", err)
 		}
 		by.Identity = caller
+		unread = slices.DeleteFunc(unread, func(name string) bool { return asksFor(rules, policy.ClaimPrefix+name) })
 		if len(unread) > 0 {
 			fmt.Fprintf(p.stdout, "claims that no policy looks at: %s\n\n", strings.Join(unread, ", "))
 		}
 	}
 	return printExplanation(p.stdout, rules, request, rules.Explain(request, by, time.Now()))
+}
+
+// asksFor reports whether some rule has a requirement of this name.
+func asksFor(p *policy.Policy, name string) bool {
+	return slices.ContainsFunc(p.Rules(), func(r *policy.Rule) bool {
+		return slices.ContainsFunc(r.Require.Lists, func(l policy.ListRequirement) bool { return l.Name == name })
+	})
 }
 
 // testPolicy reads a policy, which runs its own tests.

@@ -234,3 +234,23 @@ func TestPolicyHelp(t *testing.T) {
 		}
 	}
 }
+
+// A claim of a JWT template that a rule asks for is looked at, and shown.
+func TestPolicyCheckExtraClaims(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, claims := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "claims.json")
+	for path, text := range map[string]string{
+		file:   "rules:\n  - name: sales\n    require: {claims: {department: [sales]}}\n",
+		claims: `{"sub":"user_01A","department":"legal","floor":3}`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stdout, _, err := runs(t, nil, "policy", "check", "-policy", file, "-host", "app.example.com", "-path", "/", "-claims", claims)
+	if !errors.Is(err, ErrNotAllowed) || !strings.Contains(stdout, "claims that no policy looks at: floor\n") ||
+		!strings.Contains(stdout, `claims: department: asked for any of sales; there is legal`) {
+		t.Errorf("got %v,\n%s", err, stdout)
+	}
+}

@@ -61,6 +61,7 @@ func deploymentFlags(flags *flag.FlagSet) *snippet.Options {
 	flags.StringVar(&o.Domain, "domain", "", "`domain` of the session cookie, such as example.com; not given: the narrowest that has all hosts")
 	flags.Var((*texts)(&o.Require), "require", "`requirements` as role=admin,owner for all, or /admin?role=admin,owner below a path; several times for several")
 	flags.Var((*texts)(&o.Public), "public", "a `path` that anybody may see, such as /favicon.ico; several times for several")
+	flags.Var((*texts)(&o.Claims), "claim", "a `claim` of a JWT template that apps get as a header, such as department:X-Auth-Request-Department; several times for several")
 	flags.StringVar(&o.Namespace, "namespace", "default", "Kubernetes `namespace` of the service and the apps")
 	return &o
 }

@@ -117,6 +117,9 @@ type Config struct {
 	// Identity headers of an allowed request, comma-separated: `default` (X-Auth-Request-…), or `remote`
 	// for the Remote-… names in their place; `access-token` also fills the access token's header.
 	IdentityHeaders IdentityHeaders `env:"IDENTITY_HEADERS" envDefault:"default"`
+	// Claims that a JWT template puts into the access token, as identity headers of their own: the claim, a colon, the
+	// header, such as `department:X-Auth-Request-Department`, comma-separated. The gateway must overwrite these names too.
+	IdentityClaims ClaimHeaders `env:"IDENTITY_CLAIMS"`
 	// Keeps the session's cookies from the apps, and the sign-in flow's: each answer that lets a request
 	// in has a `Cookie` header with the other ones, which the gateway must be told to set on the app's
 	// request. An app with a WorkOS SDK has no session of its own then.

@@ -29,6 +29,9 @@ func (c *Config) Summary(s *site.Sites, p *policy.Policy) []Note {
 		{Text: "AuthKit: " + c.APIURL().String() + " for the client " + c.ClientID},
 		{Text: "trusted peers: " + c.TrustedProxies.String() + " (TRUSTED_PROXIES)"},
 	}...)
+	if len(c.IdentityClaims) > 0 {
+		notes = append(notes, Note{Text: "claims as headers, which the gateway must overwrite too: " + c.IdentityClaims.String() + " (IDENTITY_CLAIMS)"})
+	}
 	switch c.Gateway {
 	case "":
 		notes = append(notes, c.withoutGateway())

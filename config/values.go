@@ -112,6 +112,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[Peers]():           parsePeers,
 		reflect.TypeFor[Address]():         parseAddress,
 		reflect.TypeFor[IdentityHeaders](): parseIdentityHeaders,
+		reflect.TypeFor[ClaimHeaders]():    parseClaimHeaders,
 	}
 }
 

@@ -46,7 +46,7 @@ func forgedHeaders(ctx context.Context, e *examination) {
 		other = "https"
 	}
 	identity := http.Header{}
-	for _, name := range append(verify.DefaultHeaders().Names(), verify.RemoteHeaders().Names()...) {
+	for _, name := range e.identityHeaders() {
 		identity.Set(name, "doctor@example.com")
 	}
 	var refused *answer

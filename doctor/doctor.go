@@ -6,20 +6,25 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
 )
 
 // Options say what is examined. URL must be set; the rest may be empty.
 type Options struct {
-	URL      string // of a page of a protected app
-	Gateway  string // one of Gateways: whose configuration the findings name; empty: as its answers tell, else all
-	Cookie   string // of a browser that is signed in, as a Cookie header has it: wos-session=…
-	Echo     string // path of the app that answers with the headers that it got
-	Socket   string // path of the app where it takes WebSockets
-	Service  string // the service's address, as this machine reaches it
-	Upstream string // the app's address behind the gateway, as this machine would reach it
-	Down     bool   // the service is stopped on purpose: examine only that nobody gets in
+	URL      string   // of a page of a protected app
+	Gateway  string   // one of Gateways: whose configuration the findings name; empty: as its answers tell, else all
+	Cookie   string   // of a browser that is signed in, as a Cookie header has it: wos-session=…
+	Echo     string   // path of the app that answers with the headers that it got
+	Identity []string // identity headers beside the service's own: those of IDENTITY_CLAIMS
+	Socket   string   // path of the app where it takes WebSockets
+	Service  string   // the service's address, as this machine reaches it
+	Upstream string   // the app's address behind the gateway, as this machine would reach it
+	Down     bool     // the service is stopped on purpose: examine only that nobody gets in
 
 	Now func() time.Time // nil: time.Now
 }
@@ -127,6 +132,8 @@ func newExamination(o Options) (*examination, error) {
 		return nil, errors.New("doctor: -echo and -websocket are only reached by somebody who is signed in: give -cookie too")
 	case o.Echo != "" && !strings.HasPrefix(o.Echo, "/"), o.Socket != "" && !strings.HasPrefix(o.Socket, "/"):
 		return nil, errors.New("doctor: -echo and -websocket are paths of the app: write /headers")
+	case slices.ContainsFunc(o.Identity, func(name string) bool { return !headerName.MatchString(name) }):
+		return nil, errors.New("doctor: -identity is a header's name, such as X-Auth-Request-Department")
 	case strings.ContainsFunc(o.Cookie, func(c rune) bool { return c < ' ' || c > '~' }):
 		return nil, errors.New("doctor: -cookie holds what no Cookie header can: copy the header's value from the browser's developer tools")
 	case o.Cookie != "" && !strings.Contains(o.Cookie, "="):
@@ -136,6 +143,13 @@ func newExamination(o Options) (*examination, error) {
 		o.Now = time.Now
 	}
 	return &examination{Options: o, page: u, client: newClient()}, nil
+}
+
+var headerName = regexp.MustCompile(`^[A-Za-z0-9]+(-[A-Za-z0-9]+)+$`)
+
+// identityHeaders are all that the service may send.
+func (e *examination) identityHeaders() []string {
+	return slices.Concat(verify.DefaultHeaders().Names(), verify.RemoteHeaders().Names(), e.Identity)
 }
 
 // origin is the app's.

@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
 )
 
 // session examines what somebody who is signed in gets, and what the app gets of them.
@@ -139,7 +137,7 @@ func signedInWebSocket(ctx context.Context, e *examination) {
 
 // identity looks at what the app gets of a request, by its echo.
 func identity(ctx context.Context, e *examination) {
-	names := append(verify.DefaultHeaders().Names(), verify.RemoteHeaders().Names()...)
+	names := e.identityHeaders()
 	url := e.at(e.Echo)
 	a := e.ask(ctx, request{url: url, header: fetch(), session: e.Cookie, shown: "the session"})
 	if !a.allowed() {

@@ -9,10 +9,9 @@ import (
 	"testing"
 )
 
-// The files that snippet writes are run as they are, but for where they listen and lie.
-func TestSnippet(t *testing.T) {
-	t.Parallel()
-	snippets := []gateway{
+// snippets are the gateways with the files that snippet writes, as they are but for where they listen and lie. args are snippet's.
+func snippets(args ...string) []gateway {
+	return []gateway{
 		{"nginx", "nginx", localhost, func(t *testing.T, at addresses) {
 			dir := copyExample(t, "nginx")
 			if err := os.RemoveAll(filepath.Join(dir, "authkit")); err != nil {
@@ -21,35 +20,40 @@ func TestSnippet(t *testing.T) {
 			if err := os.Remove(filepath.Join(dir, "app.conf")); err != nil {
 				t.Fatal(err)
 			}
-			writeSnippet(t, dir, "nginx", at)
+			writeSnippet(t, dir, "nginx", at, args...)
 			replace(t, dir, "nginx.conf", "include localhost.conf;", "include site.conf;")
 			replace(t, dir, "site.conf", "listen "+portOf(t, at.gateway)+";", "listen "+at.gateway+";")
 			runNginx(t, dir, at.gateway)
 		}},
 		{"traefik", "traefik", localhost, func(t *testing.T, at addresses) {
-			dir := writeSnippet(t, t.TempDir(), "traefik", at)
+			dir := writeSnippet(t, t.TempDir(), "traefik", at, args...)
 			replace(t, dir, "traefik.yml", `":3000"`, `"`+at.gateway+`"`)
 			replace(t, dir, "traefik.yml", "/etc/traefik/dynamic.yml", filepath.Join(dir, "dynamic.yml"))
 			runTraefik(t, dir, at.gateway)
 		}},
 		{"caddy", "caddy", localhost, func(t *testing.T, at addresses) {
-			dir := writeSnippet(t, t.TempDir(), "caddy", at)
+			dir := writeSnippet(t, t.TempDir(), "caddy", at, args...)
 			replace(t, dir, "Caddyfile", "http://:"+portOf(t, at.gateway)+" {", "http://:"+portOf(t, at.gateway)+" {\n\tbind 127.0.0.1")
 			runCaddy(t, dir, "Caddyfile", at.gateway)
 		}},
 		{"haproxy", "haproxy", localhost, func(t *testing.T, at addresses) {
-			dir := writeSnippet(t, t.TempDir(), "haproxy", at)
+			dir := writeSnippet(t, t.TempDir(), "haproxy", at, args...)
 			replace(t, dir, "haproxy.cfg", "bind :"+portOf(t, at.gateway), "bind "+at.gateway)
 			replace(t, dir, "haproxy.cfg", "/etc/haproxy/authkit.lua", filepath.Join(dir, "authkit.lua"))
 			runHAProxy(t, dir, at.gateway)
 		}},
 		{"envoy", "envoy", localhost, func(t *testing.T, at addresses) {
-			dir := writeSnippet(t, t.TempDir(), "envoy", at)
+			dir := writeSnippet(t, t.TempDir(), "envoy", at, args...)
 			replace(t, dir, "envoy.yaml", "address: 0.0.0.0", "address: 127.0.0.1")
 			runEnvoy(t, filepath.Join(dir, "envoy.yaml"), at.gateway)
 		}},
 	}
-	each(t, snippets, func(t *testing.T, g gateway) {
+}
+
+// The files that snippet writes let in, deny and leave public what they should.
+func TestSnippet(t *testing.T) {
+	t.Parallel()
+	each(t, snippets(), func(t *testing.T, g gateway) {
 		s := newStack(t, g)
 		admin, other := newBrowser(t), newBrowser(t)
 		wages := s.origin + "/wages/2026"
@@ -68,10 +72,10 @@ func TestSnippet(t *testing.T) {
 }
 
 // writeSnippet writes a gateway's snippet into a folder.
-func writeSnippet(t *testing.T, dir, name string, at addresses) string {
+func writeSnippet(t *testing.T, dir, name string, at addresses, args ...string) string {
 	t.Helper()
-	return snippetInto(t, dir, name, "-app", localhost(portOf(t, at.gateway)), "-upstream", at.app, "-service", at.service,
-		"-require", "/wages?role=admin,owner", "-public", publicPath)
+	return snippetInto(t, dir, name, append([]string{"-app", localhost(portOf(t, at.gateway)), "-upstream", at.app, "-service", at.service,
+		"-require", "/wages?role=admin,owner", "-public", publicPath}, args...)...)
 }
 
 func snippetInto(t *testing.T, dir, name string, args ...string) string {

@@ -111,7 +111,7 @@ func (s *stack) startAuthKit(t *testing.T, webhooks ...string) {
 		APIKey:           apiKey,
 		RedirectURIs:     append([]string{s.redirectURI()}, s.sites...),
 		LogoutReturnURLs: []string{s.origin + "/favicon.ico"},
-		Users:            append(users, user),
+		Users:            append(users, user, templateUser()),
 		Organizations:    append(organizations, organization),
 		WebhookURLs:      webhooks,
 		WebhookSecret:    webhookSecret,

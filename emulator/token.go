@@ -22,6 +22,12 @@ type claims struct {
 	Expires   int64  `json:"exp"`
 }
 
+// ownClaims are those that no template replaces here.
+func ownClaims() []string {
+	return []string{"iss", "sub", "act", "client_id", "org_id", "role", "roles", "permissions", "entitlements", "feature_flags",
+		"sid", "jti", "auth_time", "iat", "exp", "nbf", "aud"}
+}
+
 // actor is who acts as the subject: the impersonator's email address.
 type actor struct {
 	Subject string `json:"sub"`
@@ -53,7 +59,7 @@ func (a *authentication) accessToken(s *session) (string, error) {
 	if by := s.person.Impersonator; by != nil {
 		c.Actor = &actor{by.Email}
 	}
-	payload, err := json.Marshal(c)
+	payload, err := withTemplate(c, s.person.Claims)
 	if err != nil {
 		return "", fmt.Errorf("emulator: access token: %w", err)
 	}
@@ -62,6 +68,19 @@ func (a *authentication) accessToken(s *session) (string, error) {
 		return "", fmt.Errorf("emulator: access token: %w", err)
 	}
 	return signed.CompactSerialize()
+}
+
+// withTemplate is the token's JSON with the claims of a JWT template behind AuthKit's own.
+func withTemplate(c claims, template map[string]any) ([]byte, error) {
+	payload, err := json.Marshal(c)
+	if err != nil || len(template) == 0 {
+		return payload, err
+	}
+	more, err := json.Marshal(template)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(payload[:len(payload)-1], ','), more[1:]...), nil
 }
 
 // organizationClaims are nil without an organization.

@@ -2,10 +2,12 @@ package emulator
 
 import (
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -132,5 +134,35 @@ func TestPathOfBaseURL(t *testing.T) {
 	}
 	if got := e.get(t, e.authorizeURL(t, nil)).body; !strings.Contains(got, `action="/authkit/user_management/authorize?`) {
 		t.Error("got forms that post past the prefix")
+	}
+}
+
+// A JWT template's claims stand beside AuthKit's own, and never in their place.
+func TestTemplateClaims(t *testing.T) {
+	t.Parallel()
+	users, organizations := Seed()
+	users[0].Claims = map[string]any{"department": "sales", "teams": []string{"a", "b"}}
+	e := start(t, func(c *Config) { c.Users, c.Organizations = users, organizations })
+	response, err := e.SignIn(users[0].Email, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var session struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(response, &session); err != nil {
+		t.Fatal(err)
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(session.AccessToken, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := decode(t, string(payload))
+	if claims["sub"] != users[0].ID || claims["department"] != "sales" || len(claims["teams"].([]any)) != 2 {
+		t.Errorf("got %s, want the template's claims beside the others", payload)
+	}
+	users[0].Claims = map[string]any{"role": "admin"}
+	if _, err := New(Config{BaseURL: &url.URL{Scheme: "http", Host: "localhost"}, ClientID: "c", APIKey: "k", Users: users, Organizations: organizations}); err == nil || !strings.Contains(err.Error(), "claim role") {
+		t.Errorf("AuthKit's own: got %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -22,6 +23,8 @@ type User struct {
 	Metadata          map[string]string
 	Memberships       []Membership  // organizations, may be none
 	Impersonator      *Impersonator // who acts as this user; nil: the user signs in
+	// Claims are what the environment's JWT template adds to this user's access tokens, by name. AuthKit's own can't be replaced.
+	Claims map[string]any
 }
 
 // Name is the user's full name, or the email address of one who has none.
@@ -121,6 +124,11 @@ func directoryProblems(users []User, organizations []Organization) []error {
 		unique(u.Email)
 		if normal, err := normalEmail(u.Email); err != nil || normal != u.Email {
 			problems = append(problems, fmt.Errorf("emulator: user %s: not an email address in lower case", u.ID))
+		}
+		for name, value := range u.Claims {
+			if _, err := json.Marshal(value); err != nil || slices.Contains(ownClaims(), name) {
+				problems = append(problems, fmt.Errorf("emulator: user %s: claim %s: must be JSON, and none of AuthKit's own", u.ID, name))
+			}
 		}
 		for _, m := range u.Memberships {
 			if m.ID != "" {

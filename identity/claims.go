@@ -38,14 +38,27 @@ func (i *Identity) Claims() []Claim {
 	}
 }
 
+// IsExtra reports whether a claim of this name is an Extra's: neither one of the table nor one that every access token
+// has (RFC 7519, 4.1; RFC 9068, 2.2).
+func IsExtra(name string) bool { return isExtra(name, new(Identity).Claims()) }
+
+func isExtra(name string, table []Claim) bool {
+	switch name {
+	case "iss", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope":
+		return false
+	}
+	return storable(name) && !slices.ContainsFunc(table, func(c Claim) bool { return c.Name == name })
+}
+
 // ErrNoActor is Decode's error for an act claim without sub: somebody acts as the user,
 // and the token doesn't say who.
 var ErrNoActor = errors.New("claim act names nobody")
 
-// Decode sets what the members of a claims object say, as Decode does for any table. The
+// Decode sets what the members of a claims object say, as Decode does for any table, and Extra. The
 // claims of the sealed user are left out unless withUser is set.
 func (i *Identity) Decode(members map[string]json.RawMessage, withUser bool) error {
 	claims := i.Claims()
+	i.Extra = extraOf(members, claims)
 	if !withUser {
 		claims = slices.DeleteFunc(claims, func(c Claim) bool { return c.OfUser })
 	}

@@ -23,6 +23,7 @@ type Identity struct {
 	Impersonator   string    // who is really there, empty without impersonation
 	AuthTime       time.Time // when the user last signed in, zero where the token doesn't say
 	AccessToken    string    // empty unless asked for
+	Extra          Extra     // claims of a JWT template
 }
 
 // SessionHash names the session in log lines of decisions without giving its id

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
@@ -20,6 +21,9 @@ const (
 	permissions   = "permissions"
 	entitlements  = "entitlements"
 	featureFlags  = "feature_flags"
+	// ClaimPrefix begins the name of a requirement of a claim that a JWT template puts into the
+	// token: "claims: department".
+	ClaimPrefix = "claims: "
 	// MaxAuthAge is the name of the requirement that a fresh sign-in meets.
 	MaxAuthAge = "max_auth_age"
 )
@@ -38,7 +42,7 @@ type ListRequirement struct {
 	All  []string // all of these
 }
 
-// ListNames are the names that a ListRequirement can have, in the order in which they are
+// ListNames are the names that a ListRequirement can have beside those with ClaimPrefix, in the order in which they are
 // checked.
 func ListNames() []string {
 	return []string{users, emails, emailDomains, Organizations, roles, permissions, entitlements, featureFlags}
@@ -60,7 +64,7 @@ func (r *Requirements) written() bool { return !r.None() || r.Impersonation != "
 
 // Check returns the first requirement that isn't met, nil if all are. Its order is
 // such that what comes later can still be mended: impersonation, users, emails,
-// email_domains, organizations, roles, permissions, entitlements, feature_flags,
+// email_domains, organizations, roles, permissions, entitlements, feature_flags, claims,
 // max_auth_age. A claim that is missing meets nothing.
 func (r *Requirements) Check(id *identity.Identity, now time.Time) *Unmet {
 	if r.Impersonation == "deny" && id.Impersonator != "" {
@@ -129,6 +133,9 @@ func claims(id *identity.Identity, requirement string) []string {
 	case featureFlags:
 		return id.FeatureFlags
 	}
+	if claim, ok := strings.CutPrefix(requirement, ClaimPrefix); ok {
+		return id.Extra.Values(claim)
+	}
 	return nil
 }
 
@@ -143,6 +150,18 @@ func (c *checker) requirements(r *Requirements, credentials []Credential) {
 				lists = append(lists, c.listRequirement(l))
 			}
 		}
+	}
+	for _, l := range r.Lists {
+		claim, ok := strings.CutPrefix(l.Name, ClaimPrefix)
+		if !ok {
+			continue
+		}
+		if !identity.IsExtra(claim) {
+			c.report("require: "+l.Name, -1, "%s: require: claims: %s is no claim of a JWT template: AuthKit's own have requirements of their own "+
+				"(roles, permissions, organizations, ...)", c.where, Quote(claim))
+		}
+		c.canMeet(l.Name, credentials)
+		lists = append(lists, c.listRequirement(l))
 	}
 	if len(lists) != len(r.Lists) {
 		c.report("require", -1, "%s: require: a requirement that there is none of", c.where)
@@ -168,6 +187,10 @@ func (c *checker) canMeet(name string, credentials []Credential) {
 		able = able[:1]
 	case roles, entitlements, featureFlags, MaxAuthAge:
 		able = able[:2]
+	default:
+		if strings.HasPrefix(name, ClaimPrefix) {
+			able = able[:2]
+		}
 	}
 	if slices.ContainsFunc(credentials, func(credential Credential) bool { return slices.Contains(able, credential) }) || len(credentials) == 0 {
 		return

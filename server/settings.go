@@ -96,7 +96,7 @@ func (s *Server) verifySettings(client *authkit.Client) verify.Config {
 	settings := verify.Config{
 		Sites: s.sites, Sessions: s.sessions, Cookie: s.sessions.Cookie,
 		Gateway: verify.GatewayNamed(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
-		Headers: headers(c.IdentityHeaders), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
+		Headers: headers(c), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
 		Flow: s.flow.ThroughVerify(), Metrics: s.metrics.registry, Log: s.log,
 	}
 	if s.bound != nil {
@@ -113,9 +113,13 @@ func optional(u *url.URL) string {
 	return u.String()
 }
 
-func headers(h config.IdentityHeaders) verify.IdentityHeaders {
-	if h.Remote {
-		return verify.RemoteHeaders()
+func headers(c *config.Config) verify.IdentityHeaders {
+	list := verify.DefaultHeaders()
+	if c.IdentityHeaders.Remote {
+		list = verify.RemoteHeaders()
 	}
-	return verify.DefaultHeaders()
+	for _, claim := range c.IdentityClaims {
+		list = list.WithClaim(claim.Header, claim.Claim)
+	}
+	return list
 }

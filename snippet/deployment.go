@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
@@ -25,6 +26,7 @@ type Deployment struct {
 	Namespace    string // of everything, in Kubernetes
 	CookieDomain string
 	site         *site.Site
+	claims       config.ClaimHeaders
 }
 
 // App is an application behind the gateway.
@@ -54,6 +56,7 @@ type Options struct {
 	Require   []string // role=admin for all, /admin?role=admin below a path of the first app
 	Public    []string // paths of the first app
 	Namespace string   // in Kubernetes; empty: default
+	Claims    []string // claims of a JWT template as headers, each as IDENTITY_CLAIMS has it
 }
 
 // New makes a Deployment. The error says which option to change.
@@ -79,7 +82,27 @@ func New(o Options) (*Deployment, error) {
 	if err := d.placeFlow(o.Auth, o.Domain); err != nil {
 		return nil, err
 	}
+	if err := d.sendClaims(o.Claims); err != nil {
+		return nil, err
+	}
 	return d, d.restrict(o.Require, o.Public)
+}
+
+// sendClaims adds headers of claims. Each gateway's configuration removes a client's X-Auth-Request-… in every spelling.
+func (d *Deployment) sendClaims(claims []string) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	var err error
+	if d.claims, err = config.ParseClaimHeaders(strings.Join(claims, ",")); err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	for _, c := range d.claims {
+		if !strings.HasPrefix(c.Header, "X-Auth-Request-") {
+			return fmt.Errorf("claim: %s doesn't begin with X-Auth-Request-: these configurations remove what clients send under such names alone", c.Header)
+		}
+	}
+	return nil
 }
 
 func (d *Deployment) addApp(raw, upstream string) error {
@@ -287,6 +310,9 @@ func (d *Deployment) Environment() []string {
 	}
 	if d.ReturnURL != "" {
 		lines = append(lines, "DEFAULT_RETURN_URL="+d.ReturnURL)
+	}
+	if len(d.claims) > 0 {
+		lines = append(lines, "IDENTITY_CLAIMS="+d.claims.String())
 	}
 	return lines
 }

@@ -58,6 +58,7 @@ func TestExamples(t *testing.T) {
 		{"caddy", local, "authkit.caddy", "caddy/authkit.caddy"},
 		{"caddy", twoApps, "Caddyfile", "caddy/auth.example.com.caddy"},
 		{"haproxy", local, "haproxy.cfg", "haproxy/haproxy.cfg"},
+		{"haproxy", local, "authkit.lua", "haproxy/authkit.lua"},
 		{"envoy", local, "envoy.yaml", "envoy/envoy.yaml"},
 		{"traefik-crd", named, "traefik-crd.yaml", "kubernetes/traefik-crd.yaml"},
 		{"envoy-gateway", signInOnly, "envoy-gateway.yaml", "kubernetes/envoy-gateway.yaml"},

@@ -48,7 +48,7 @@ var gateways = []gateway{
 	{name: "traefik-crd", value: "traefik", files: kubernetes("traefik-crd.yaml"), check: public, namespace: "traefik"},
 	{name: "nginx", value: "nginx", files: nginxFiles()},
 	{name: "caddy", value: "caddy", files: []source{rendered("Caddyfile", "caddy/Caddyfile"), rendered("authkit.caddy", "caddy/authkit.caddy")}},
-	{name: "haproxy", value: "haproxy", files: []source{rendered("haproxy.cfg", "haproxy/haproxy.cfg"), static("authkit.lua", "haproxy/authkit.lua")}, check: differentWords},
+	{name: "haproxy", value: "haproxy", files: []source{rendered("haproxy.cfg", "haproxy/haproxy.cfg"), rendered("authkit.lua", "haproxy/authkit.lua")}, check: differentWords},
 	{name: "envoy", value: "envoy", files: []source{rendered("envoy.yaml", "envoy/envoy.yaml")}, check: oneRequirementEach},
 	{name: "envoy-http", value: "envoy", files: []source{rendered("envoy.yaml", "envoy/envoy-http.yaml")}, check: noRequirements},
 	{name: "envoy-gateway", value: "envoy-gateway", files: kubernetes("envoy-gateway.yaml"), check: noPaths, namespace: "envoy-gateway-system", grpc: true},

@@ -75,8 +75,19 @@ func (d *Deployment) FlowRegex() string {
 // Verify is the path of a verify endpoint.
 func (d *Deployment) Verify(profile string) string { return "/verify/" + profile }
 
-// Identity are the headers that the service sends unless IDENTITY_HEADERS says otherwise.
-func (d *Deployment) Identity() []string { return verify.DefaultHeaders().Names() }
+// Identity are the headers that the service sends unless IDENTITY_HEADERS says otherwise, and those of claims.
+func (d *Deployment) Identity() []string {
+	return append(verify.DefaultHeaders().Names(), d.Claims()...)
+}
+
+// Claims are the headers of claims of a JWT template.
+func (d *Deployment) Claims() []string {
+	var names []string
+	for _, c := range d.claims {
+		names = append(names, c.Header)
+	}
+	return names
+}
 
 // Remote are those of IDENTITY_HEADERS=remote that aren't among Identity.
 func (d *Deployment) Remote() []string {
@@ -212,6 +223,7 @@ func (r Rule) Word() string {
 }
 
 var functions = template.FuncMap{
+	"lower":     strings.ToLower,
 	"join":      strings.Join,
 	"upper":     strings.ToUpper,
 	"snake":     func(name string) string { return strings.ToLower(strings.ReplaceAll(name, "-", "_")) },

@@ -47,6 +47,12 @@ func RemoteHeaders() IdentityHeaders {
 	}
 }
 
+// WithClaim adds a header with the values of a claim that a JWT template puts into the access token. The name must be in
+// canonical form.
+func (hs IdentityHeaders) WithClaim(name, claim string) IdentityHeaders {
+	return append(slices.Clone(hs), identityHeader{name, func(i *identity.Identity) string { return list(i.Extra.Values(claim)) }})
+}
+
 const (
 	accessTokenHeader = "X-Auth-Request-Access-Token"
 	remoteUser        = "Remote-User"

@@ -240,7 +240,7 @@ func TestParseRefusesRequirements(t *testing.T) {
 	for _, tt := range []struct{ name, require, want string }{
 		{"nothing", "{}", `must not be empty: leave it out`},
 		{"a list", "[admin]", "must be a mapping with the keys users, emails, email_domains, organizations, roles, permissions, " +
-			"entitlements, feature_flags, max_auth_age, impersonation"},
+			"entitlements, feature_flags, claims, max_auth_age, impersonation"},
 		{"mistyped key", "{role: [admin]}", `has the unknown key "role": write roles`},
 		{"empty mapping", "{roles: {}}", `: roles must not be empty: write any or all`},
 		{"unknown key of any and all", "{roles: {none: [a]}}", `: roles has the unknown key "none": the keys are any, all`},

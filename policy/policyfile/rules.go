@@ -141,7 +141,7 @@ func (r *ruleReader) reached(hosts []string, o Options) {
 
 // requirements reads what a rule requires of its credentials.
 func (r *ruleReader) requirements(n *yaml.Node, where string) policy.Requirements {
-	keys := r.mapping(n, where, append(policy.ListNames(), policy.MaxAuthAge, policy.Impersonation)...)
+	keys := r.mapping(n, where, append(policy.ListNames(), claimsKey, policy.MaxAuthAge, policy.Impersonation)...)
 	if keys != nil && len(n.Content) == 0 {
 		r.report(n.Line, "%s must not be empty: leave it out", where)
 	}
@@ -154,6 +154,9 @@ func (r *ruleReader) requirements(n *yaml.Node, where string) policy.Requirement
 			}
 		})
 	}
+	if n := keys[claimsKey]; n != nil {
+		required.Lists = append(required.Lists, r.claims(n, where+": "+claimsKey)...)
+	}
 	r.requirement(keys, policy.MaxAuthAge, func(n *yaml.Node, where string) {
 		required.MaxAuthAge = r.duration(n, where, time.Second)
 	})
@@ -161,6 +164,36 @@ func (r *ruleReader) requirements(n *yaml.Node, where string) policy.Requirement
 		required.Impersonation = r.word(n, where, "deny", "allow")
 	})
 	return required
+}
+
+// claimsKey is the key of require whose keys are claims.
+const claimsKey = "claims"
+
+// claims reads what is required of the claims of a JWT template.
+func (r *ruleReader) claims(n *yaml.Node, where string) []policy.ListRequirement {
+	n = follow(n)
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		r.report(n.Line, "%s must be a mapping of claims and lists, such as {department: [sales]}", where)
+		return nil
+	}
+	var names []string
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		names = append(names, follow(n.Content[i]).Value)
+	}
+	keys := r.mapping(n, where, names...)
+	var lists []policy.ListRequirement
+	for _, name := range names {
+		if keys[name] == nil {
+			continue
+		}
+		r.requirement(map[string]*yaml.Node{policy.ClaimPrefix + name: keys[name]}, policy.ClaimPrefix+name, func(n *yaml.Node, where string) {
+			if l := r.listRequirement(n, policy.ClaimPrefix+name, where); len(l.Any)+len(l.All) > 0 {
+				lists = append(lists, l)
+			}
+		})
+		delete(keys, name) // one that is there twice is said already
+	}
+	return lists
 }
 
 // requirement reads one key of require.

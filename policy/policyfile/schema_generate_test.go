@@ -67,9 +67,22 @@ func requireSchema() *jsonschema.Schema {
 		anyOf("permissions", "Permission slugs."),
 		anyOf("entitlements", "Entitlements."),
 		anyOf("feature_flags", "Feature flags."),
+		key(claimsKey, "Claims that a JWT template puts into the token, by name: a list, or a mapping of any and all.", claimsSchema()),
 		key(policy.MaxAuthAge, "How long ago the sign-in may be: 90s, 15m, 12h. Older: signs in again.", durationSchema()),
 		key(policy.Impersonation, "Whether somebody may be there as another user. Not set: allow.", words("deny", "allow")),
 	)
+}
+
+// withOthers has an object take other claims, too: those of a JWT template.
+func withOthers(s *jsonschema.Schema) *jsonschema.Schema {
+	s.AdditionalProperties = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{someText(), texts()}}
+	return s
+}
+
+func claimsSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "object", MinProperties: new(1), AdditionalProperties: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+		texts(), object(key("any", "One of these.", texts()), key("all", "All of these.", texts())),
+	}}}
 }
 
 func checkSchema() *jsonschema.Schema {
@@ -83,7 +96,7 @@ func checkSchema() *jsonschema.Schema {
 		}),
 		key("preflight", "The request is a CORS preflight for this method.", methodSchema()),
 		key("credential", "What the request brings. Not set: cookie.", words(string(policy.Cookie), string(policy.Bearer), string(policy.APIKey))),
-		key("claims", "Whose it is, as an access token says. Not set: nobody is signed in.", object(
+		key("claims", "Whose it is, as an access token says. Not set: nobody is signed in.", withOthers(object(
 			claim("sub", "User id."),
 			claim("email", "Email address, which access tokens don't have."),
 			key("email_verified", "Whether the user has verified it. Not set: true.", &jsonschema.Schema{Type: "boolean"}),
@@ -95,7 +108,7 @@ func checkSchema() *jsonschema.Schema {
 			key("feature_flags", "Feature flags.", texts()),
 			key("act", "Who is really there.", required(object(claim("sub", "Their email address.")), "sub")),
 			key("auth_age", "How long ago the sign-in was: 90s, 15m, 12h.", durationSchema()),
-		)),
+		))),
 		key("expect", "What has to become of it.", words(policy.Answers()...)),
 		claim("rule", "The rule that has to decide."),
 	)

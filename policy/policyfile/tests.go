@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (d *decoder) tests(p *policy.Policy, node *yaml.Node) int {
 	now, seen := time.Now(), map[string]bool{}
 	for _, item := range node.Content {
 		before := len(d.problems)
-		c := d.check(item, now)
+		c := d.check(item, now, extraClaims(p))
 		if c.name != "" && seen[c.name] {
 			d.report(c.line, "test %s has the name of another one: give it its own", policy.Quote(c.name))
 		}
@@ -65,7 +66,7 @@ func (d *decoder) run(p *policy.Policy, c check, now time.Time) {
 }
 
 // check reads a test.
-func (d *decoder) check(n *yaml.Node, now time.Time) check {
+func (d *decoder) check(n *yaml.Node, now time.Time, extra []string) check {
 	c := check{line: n.Line}
 	values := d.mapping(n, "a test", "name", "request", "preflight", "credential", "claims", "expect", "rule")
 	if values == nil {
@@ -93,7 +94,7 @@ func (d *decoder) check(n *yaml.Node, now time.Time) check {
 		c.caller.Credential = policy.Credential(d.word(value, where+": credential", string(policy.Cookie), string(policy.Bearer), string(policy.APIKey)))
 	}
 	if value := values["claims"]; value != nil {
-		c.caller.Identity = d.identity(value, where+": claims", now)
+		c.caller.Identity = d.identity(value, where+": claims", now, extra)
 	}
 	return c
 }
@@ -126,8 +127,21 @@ func (d *decoder) request(values map[string]*yaml.Node, where string) policy.Req
 	return r
 }
 
-// identity reads who makes a test's request.
-func (d *decoder) identity(n *yaml.Node, where string, now time.Time) *identity.Identity {
+// extraClaims are the claims of JWT templates that the policy asks for.
+func extraClaims(p *policy.Policy) []string {
+	var names []string
+	for _, r := range p.Rules() {
+		for _, l := range r.Require.Lists {
+			if name, ok := strings.CutPrefix(l.Name, policy.ClaimPrefix); ok && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// identity reads who makes a test's request. extra are claims that a test may have beside AuthKit's own.
+func (d *decoder) identity(n *yaml.Node, where string, now time.Time, extra []string) *identity.Identity {
 	id := &identity.Identity{EmailVerified: true} // unless the claim says otherwise
 	claims := make(map[string]identity.Claim)
 	var keys []string
@@ -141,7 +155,7 @@ func (d *decoder) identity(n *yaml.Node, where string, now time.Time) *identity.
 		}
 		keys, claims[key] = append(keys, key), claim
 	}
-	values := d.mapping(n, where, keys...)
+	values := d.mapping(n, where, append(slices.Clone(keys), extra...)...)
 	if values != nil && len(n.Content) == 0 {
 		d.report(n.Line, "%s must not be empty: leave it out where nobody is signed in", where)
 	}
@@ -150,7 +164,26 @@ func (d *decoder) identity(n *yaml.Node, where string, now time.Time) *identity.
 			d.claim(value, where+": "+key, claims[key], now)
 		}
 	}
+	others := map[string][]string{}
+	for _, key := range extra {
+		if value := values[key]; value != nil {
+			others[key] = d.texts(value, where+": "+key)
+		}
+	}
+	id.Extra = identity.NewExtra(others)
 	return id
+}
+
+// texts reads one string or a list of them.
+func (d *decoder) texts(n *yaml.Node, where string) []string {
+	if follow(n).Kind == yaml.ScalarNode {
+		return []string{d.string(n, where)}
+	}
+	var all []string
+	for _, item := range d.strings(n, where) {
+		all = append(all, item.value)
+	}
+	return all
 }
 
 // claim reads one claim.

@@ -42,7 +42,8 @@ func TestParse(t *testing.T) {
 			"roles":null,"permissions":null,"entitlements":null,"feature_flags":null,"act": null ,"iat":null,"nbf":null,"exp": null,
 			"auth_time":null}`, Claims{}},
 		{"claims of a template", `{"sub":"user_1","urn:plan":{"name":"pro"},"email":7,"email_verified":true}`, Claims{Identity: identity.Identity{Subject: "user_1"}}},
-		{"names in another case", `{"sub":"user_1","ROLE":"admin","Sub":"user_2"}`, Claims{Identity: identity.Identity{Subject: "user_1"}}},
+		{"names in another case", `{"sub":"user_1","ROLE":"admin","Sub":"user_2"}`, Claims{Identity: identity.Identity{
+			Subject: "user_1", Extra: identity.NewExtra(map[string][]string{"ROLE": {"admin"}, "Sub": {"user_2"}})}}},
 		{"several audiences", `{"aud":["a","b"]}`, Claims{Audience: []string{"a", "b"}}},
 		{"fraction of a second", `{"exp":1764000300.9}`, Claims{ExpiresAt: time.Unix(1764000300, 0)}},
 	}

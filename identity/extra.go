@@ -1,0 +1,104 @@
+package identity
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
+)
+
+// Extra holds the claims of a token that AuthKit itself doesn't have: a JWT template of the operator's puts them
+// there. It is one text, since sessions are remembered by the hundred thousand.
+//
+// A claim has values: a text, a number or a truth value as its JSON says it has one, a list of them each. What else there
+// may be (objects, lists in lists, values with control characters) is left out, and so is null: nothing is met by it.
+type Extra string
+
+const (
+	maxExtra = 8 << 10 // bytes; more is left out, whole claims
+
+	endOfValue = "\x1f"
+	endOfClaim = "\x1e"
+)
+
+// NewExtra packs claims, each with its values.
+func NewExtra(claims map[string][]string) Extra {
+	var packed strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		values := strings.Join(claims[name], endOfValue)
+		if len(claims[name]) == 0 || packed.Len()+len(name)+len(values) > maxExtra {
+			continue
+		}
+		packed.WriteString(name + endOfValue + values + endOfClaim)
+	}
+	return Extra(packed.String())
+}
+
+// extraOf packs the claims that the table doesn't have.
+func extraOf(members map[string]json.RawMessage, table []Claim) Extra {
+	var claims map[string][]string // mostly none
+	for name, value := range members {
+		if !isExtra(name, table) {
+			continue
+		}
+		if values, ok := scalars(value); ok {
+			if claims == nil {
+				claims = map[string][]string{}
+			}
+			claims[name] = values
+		}
+	}
+	return NewExtra(claims)
+}
+
+// Values are those of a claim; none where the token doesn't have it.
+func (e Extra) Values(name string) []string {
+	for claim := range strings.SplitSeq(string(e), endOfClaim) {
+		if rest, ok := strings.CutPrefix(claim, name+endOfValue); ok && name != "" {
+			return strings.Split(rest, endOfValue)
+		}
+	}
+	return nil
+}
+
+// storable reports whether a text can be told from others in an Extra.
+func storable(text string) bool {
+	return text != "" && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// scalars are the values of a claim, at least one.
+func scalars(value json.RawMessage) ([]string, bool) {
+	if len(value) > 0 && value[0] != '[' {
+		text, ok := scalar(value)
+		return []string{text}, ok
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) != nil || len(list) == 0 {
+		return nil, false
+	}
+	values := make([]string, len(list))
+	for i, item := range list {
+		var ok bool
+		if values[i], ok = scalar(item); !ok {
+			return nil, false
+		}
+	}
+	return values, true
+}
+
+// scalar is a text, a number or a truth value.
+func scalar(value json.RawMessage) (string, bool) {
+	switch {
+	case len(value) == 0 || value[0] == '{' || value[0] == '[' || string(value) == "null":
+		return "", false
+	case value[0] != '"':
+		return string(value), true
+	}
+	var text string
+	if json.Unmarshal(value, &text) != nil || !storable(text) {
+		return "", false
+	}
+	return text, true
+}
