@@ -82,5 +82,8 @@ func who(r *policy.Rule) string {
 	if r.Require.Impersonation == "deny" {
 		text += "; no impersonation"
 	}
+	if r.Resource != nil {
+		text += "; tokens for " + r.Resource.URL
+	}
 	return text
 }

@@ -197,6 +197,14 @@ func readClaims(path string) (*identity.Identity, []string, error) {
 	if err := id.Decode(members, true); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
+	var scope string
+	if json.Unmarshal(members["scope"], &scope) == nil {
+		if id.Extra == nil {
+			id.Extra = &identity.Extra{}
+		}
+		id.Extra.Scopes = strings.Fields(scope)
+		delete(members, "scope")
+	}
 	for _, claim := range id.Claims() {
 		if claim.Name != "sid" { // no rule is about one session
 			delete(members, claim.Name)

@@ -71,6 +71,9 @@ type Config struct {
 	PolicyFile string `env:"POLICY_FILE"`
 	// Shows to people who are signed in which rule and requirement of the policy denies.
 	ExplainDenials bool `env:"EXPLAIN_DENIALS" envDefault:"false"`
+	// The AuthKit domain, such as `https://example.authkit.app`: the authorization server of the clients of rules with a
+	// `resource` (MCP clients, command lines, agents), see docs/resources.md. Exactly its issuer, without a slash at the end.
+	AuthKitDomain *url.URL `env:"AUTHKIT_DOMAIN"`
 	// Issuers of WorkOS Connect whose access tokens are accepted as bearer tokens, beside those of
 	// sessions: AuthKit domains, such as `https://example.authkit.app`, comma-separated. Where a rule
 	// of the policy accepts bearer tokens.
@@ -151,6 +154,7 @@ func Parse(environ map[string]string) (*Config, error) {
 	p.checkStore(c)
 	p.checkReturnURLs(c)
 	p.checkBearer(c)
+	p.checkAuthKitDomain(c)
 	p.checkPolicy(c)
 	if len(p.lines) > 0 {
 		return nil, errors.Join(p.lines...)

@@ -86,6 +86,7 @@ WORKOS_ISSUER=
 WORKOS_WEBHOOK_SECRET=
 POLICY_FILE=
 EXPLAIN_DENIALS=false
+AUTHKIT_DOMAIN=
 BEARER_ISSUERS=
 BEARER_AUDIENCES=
 GATEWAY=
@@ -380,5 +381,19 @@ func TestParseLeavesEnvironment(t *testing.T) {
 	mustParse(t, env)
 	if !maps.Equal(env, before) {
 		t.Errorf("got %v, want %v", env, before)
+	}
+}
+
+func TestAuthKitDomain(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"https://example.authkit.app", "http://localhost:4100", "https://auth.example.com"} {
+		if c, err := Parse(environ("AUTHKIT_DOMAIN", good)); err != nil || c.AuthKitDomain.String() != good {
+			t.Errorf("%s: got %v", good, err)
+		}
+	}
+	for _, bad := range []string{"example.authkit.app", "http://example.authkit.app", "https://example.authkit.app/", "https://example.authkit.app/x", "https://example.authkit.app?a", "ftp://example.authkit.app"} {
+		if _, err := Parse(environ("AUTHKIT_DOMAIN", bad)); err == nil || !strings.Contains(err.Error(), "AUTHKIT_DOMAIN: ") {
+			t.Errorf("%s: got %v, want the variable named", bad, err)
+		}
 	}
 }

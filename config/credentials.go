@@ -24,6 +24,17 @@ func (p *problems) checkBearer(c *Config) {
 	}
 }
 
+// checkAuthKitDomain wants an issuer as AuthKit's metadata has it: clients compare it byte by byte.
+func (p *problems) checkAuthKitDomain(c *Config) {
+	u := c.AuthKitDomain
+	if u == nil {
+		return
+	}
+	if !isAbsolute(u) || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme == "http" && !site.IsLocal(u.Hostname()) {
+		p.add("AUTHKIT_DOMAIN", "is not the https address of an AuthKit domain: write one such as https://example.authkit.app, without a path and a slash")
+	}
+}
+
 // checkPolicy reads the policy, so that its problems are listed with the others.
 func (p *problems) checkPolicy(c *Config) {
 	const name = "POLICY_FILE"
@@ -47,7 +58,7 @@ func (c *Config) Protection() (*site.Sites, *policy.Policy, error) {
 	if err != nil || c.PolicyFile == "" {
 		return s, nil, err
 	}
-	file := &policyfile.File{Path: c.PolicyFile, Options: policyfile.Options{Reaches: s.Reaches}}
+	file := &policyfile.File{Path: c.PolicyFile, Options: policyfile.Options{Reaches: s.Reaches, NoAuthKitDomain: c.AuthKitDomain == nil}}
 	if err := file.Load(); err != nil {
 		return nil, nil, err
 	}

@@ -26,6 +26,9 @@ func TestIdentityHeaders(t *testing.T) {
 			"X-Auth-Request-Permissions":  "reports:read,reports:write,users:manage",
 			"X-Auth-Request-Entitlements": "audit-logs,sso",
 			"X-Auth-Request-Impersonator": "",
+			"X-Auth-Request-Scopes":       "",
+			"X-Auth-Request-Client":       "",
+			"X-Auth-Request-Actor":        "",
 			"X-Auth-Request-Access-Token": "",
 		} {
 			if got := h.Get(name); got != want {

@@ -9,12 +9,18 @@ import (
 	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
 )
 
-// Extra holds the claims of a token that AuthKit itself doesn't have: a JWT template of the operator's puts them
-// there. It is one text, since sessions are remembered by the hundred thousand.
-//
-// A claim has values: a text, a number or a truth value as its JSON says it has one, a list of them each. What else there
-// may be (objects, lists in lists, values with control characters) is left out, and so is null: nothing is met by it.
-type Extra string
+// Extra is what a token says beside what AuthKit's sessions do. Most say nothing of it, and sessions are remembered by the
+// hundred thousand, so it is apart.
+type Extra struct {
+	Scopes []string // that an OAuth client was granted
+	Client string   // the OAuth client's id
+	Actor  string   // to whom the user has delegated, such as an agent; never an impersonator
+
+	// claims are those that AuthKit itself doesn't have: a JWT template of the operator's puts them there. A claim has
+	// values: a text, a number or a truth value as its JSON says it has one, a list of them each. What else there may be
+	// (objects, lists in lists, values with control characters) is left out, and so is null: nothing is met by it.
+	claims string
+}
 
 const (
 	maxExtra = 8 << 10 // bytes; more is left out, whole claims
@@ -23,8 +29,8 @@ const (
 	endOfClaim = "\x1e"
 )
 
-// NewExtra packs claims, each with its values.
-func NewExtra(claims map[string][]string) Extra {
+// NewExtra has claims of a JWT template, each with its values. Without any it is nil.
+func NewExtra(claims map[string][]string) *Extra {
 	var packed strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
 		values := strings.Join(claims[name], endOfValue)
@@ -33,11 +39,14 @@ func NewExtra(claims map[string][]string) Extra {
 		}
 		packed.WriteString(name + endOfValue + values + endOfClaim)
 	}
-	return Extra(packed.String())
+	if packed.Len() == 0 {
+		return nil
+	}
+	return &Extra{claims: packed.String()}
 }
 
 // extraOf packs the claims that the table doesn't have.
-func extraOf(members map[string]json.RawMessage, table []Claim) Extra {
+func extraOf(members map[string]json.RawMessage, table []Claim) *Extra {
 	var claims map[string][]string // mostly none
 	for name, value := range members {
 		if !isExtra(name, table) {
@@ -53,9 +62,12 @@ func extraOf(members map[string]json.RawMessage, table []Claim) Extra {
 	return NewExtra(claims)
 }
 
-// Values are those of a claim; none where the token doesn't have it.
-func (e Extra) Values(name string) []string {
-	for claim := range strings.SplitSeq(string(e), endOfClaim) {
+// Values are those of a JWT template's claim; none where the token doesn't have it.
+func (e *Extra) Values(name string) []string {
+	if e == nil {
+		return nil
+	}
+	for claim := range strings.SplitSeq(e.claims, endOfClaim) {
 		if rest, ok := strings.CutPrefix(claim, name+endOfValue); ok && name != "" {
 			return strings.Split(rest, endOfValue)
 		}
@@ -63,7 +75,43 @@ func (e Extra) Values(name string) []string {
 	return nil
 }
 
-// storable reports whether a text can be told from others in an Extra.
+// Granted are the scopes that an OAuth client was granted.
+func (e *Extra) Granted() []string {
+	if e == nil {
+		return nil
+	}
+	return e.Scopes
+}
+
+// ClientID is the OAuth client's, empty for a session.
+func (e *Extra) ClientID() string {
+	if e == nil {
+		return ""
+	}
+	return e.Client
+}
+
+// DelegatedTo is to whom the user has delegated; empty: to nobody.
+func (e *Extra) DelegatedTo() string {
+	if e == nil {
+		return ""
+	}
+	return e.Actor
+}
+
+// Size is about what it takes in memory, in bytes.
+func (e *Extra) Size() int {
+	if e == nil {
+		return 0
+	}
+	size := 80 + len(e.Client) + len(e.Actor) + len(e.claims)
+	for _, scope := range e.Scopes {
+		size += 16 + len(scope)
+	}
+	return size
+}
+
+// storable reports whether a text can be told from others in a packed claim.
 func storable(text string) bool {
 	return text != "" && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

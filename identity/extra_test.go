@@ -41,8 +41,8 @@ func TestExtraIsBounded(t *testing.T) {
 		claims[fmt.Sprintf("claim%04d", i)] = []string{"value"}
 	}
 	e := NewExtra(claims)
-	if len(e) > maxExtra+16 || e.Values("aaa") != nil || !slices.Equal(e.Values("claim0000"), []string{"value"}) {
-		t.Errorf("got %d bytes, %q, want 8 KB without the long one", len(e), e.Values("claim0000"))
+	if len(e.claims) > maxExtra+16 || e.Values("aaa") != nil || !slices.Equal(e.Values("claim0000"), []string{"value"}) {
+		t.Errorf("got %d bytes, %q, want 8 KB without the long one", len(e.claims), e.Values("claim0000"))
 	}
 }
 
@@ -56,5 +56,13 @@ func TestIsExtra(t *testing.T) {
 		if got := IsExtra(name); got != want {
 			t.Errorf("%q: got %t, want %t", name, got, want)
 		}
+	}
+}
+
+func TestNoExtra(t *testing.T) {
+	t.Parallel()
+	e := NewExtra(nil)
+	if e != nil || e.Values("a") != nil || e.Granted() != nil || e.Size() != 0 {
+		t.Errorf("got %v, want nil that says nothing", e)
 	}
 }

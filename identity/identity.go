@@ -23,7 +23,7 @@ type Identity struct {
 	Impersonator   string    // who is really there, empty without impersonation
 	AuthTime       time.Time // when the user last signed in, zero where the token doesn't say
 	AccessToken    string    // empty unless asked for
-	Extra          Extra     // claims of a JWT template
+	Extra          *Extra    // what most tokens don't say; nil: nothing
 }
 
 // SessionHash names the session in log lines of decisions without giving its id

@@ -26,7 +26,7 @@ type Default struct {
 // New makes a policy of its rules, the first of which that matches a request decides.
 // The error is Problems: all of them.
 func New(rules []Rule, fallback Default) (*Policy, error) {
-	c := &checker{}
+	c := &checker{resources: map[string]*Resource{}}
 	checked := c.rules(rules)
 	if len(c.problems) == 0 {
 		c.unreachable(checked)

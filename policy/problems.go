@@ -35,6 +35,8 @@ type checker struct {
 	problems Problems
 	number   int
 	where    string // names the rule in the text of its problems
+
+	resources map[string]*Resource // of the rules so far, by their URL
 }
 
 // begin says which rule the problems to come are about.

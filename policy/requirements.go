@@ -21,6 +21,8 @@ const (
 	permissions   = "permissions"
 	entitlements  = "entitlements"
 	featureFlags  = "feature_flags"
+	// Scopes is the name of the requirement that a client may meet by asking for more (RFC 6750, 3.1).
+	Scopes = "scopes"
 	// ClaimPrefix begins the name of a requirement of a claim that a JWT template puts into the
 	// token: "claims: department".
 	ClaimPrefix = "claims: "
@@ -45,7 +47,7 @@ type ListRequirement struct {
 // ListNames are the names that a ListRequirement can have beside those with ClaimPrefix, in the order in which they are
 // checked.
 func ListNames() []string {
-	return []string{users, emails, emailDomains, Organizations, roles, permissions, entitlements, featureFlags}
+	return []string{users, emails, emailDomains, Organizations, roles, permissions, entitlements, featureFlags, Scopes}
 }
 
 // Unmet is the first requirement that an identity does not meet.
@@ -64,8 +66,8 @@ func (r *Requirements) written() bool { return !r.None() || r.Impersonation != "
 
 // Check returns the first requirement that isn't met, nil if all are. Its order is
 // such that what comes later can still be mended: impersonation, users, emails,
-// email_domains, organizations, roles, permissions, entitlements, feature_flags, claims,
-// max_auth_age. A claim that is missing meets nothing.
+// email_domains, organizations, roles, permissions, entitlements, feature_flags, scopes,
+// claims, max_auth_age. A claim that is missing meets nothing.
 func (r *Requirements) Check(id *identity.Identity, now time.Time) *Unmet {
 	if r.Impersonation == "deny" && id.Impersonator != "" {
 		return &Unmet{Requirement: Impersonation}
@@ -132,6 +134,8 @@ func claims(id *identity.Identity, requirement string) []string {
 		return id.Entitlements
 	case featureFlags:
 		return id.FeatureFlags
+	case Scopes:
+		return id.Extra.Granted()
 	}
 	if claim, ok := strings.CutPrefix(requirement, ClaimPrefix); ok {
 		return id.Extra.Values(claim)
@@ -183,6 +187,8 @@ func (c *checker) requirements(r *Requirements, credentials []Credential) {
 func (c *checker) canMeet(name string, credentials []Credential) {
 	able := []Credential{Cookie, Bearer, APIKey}
 	switch name {
+	case Scopes:
+		able = []Credential{Bearer}
 	case emails, emailDomains:
 		able = able[:1]
 	case roles, entitlements, featureFlags, MaxAuthAge:
@@ -192,7 +198,7 @@ func (c *checker) canMeet(name string, credentials []Credential) {
 			able = able[:2]
 		}
 	}
-	if slices.ContainsFunc(credentials, func(credential Credential) bool { return slices.Contains(able, credential) }) || len(credentials) == 0 {
+	if slices.ContainsFunc(credentials, func(credential Credential) bool { return slices.Contains(able, credential) }) || len(credentials) == 0 && slices.Contains(able, Cookie) {
 		return
 	}
 	c.report("require: "+name, -1, "%s: require: %s: none of the rule's credentials can meet it: add %s to its credentials", c.where, name, able[0])
@@ -230,6 +236,9 @@ func claimForm(name string) func(text string) (canonical, problem string) {
 			}
 			return "", Quote(text) + " is not a domain: write it as example.com, without @ and *"
 		}
+	}
+	if name == Scopes {
+		return func(text string) (string, string) { return text, ScopeProblem(text) }
 	}
 	return func(text string) (string, string) { return text, "" }
 }

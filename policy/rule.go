@@ -41,9 +41,12 @@ type Rule struct {
 	Access             Access       // of a Policy's never empty; empty: Authenticated
 	Credentials        []Credential // what is accepted, in this order; of a Policy's never empty; none: Cookie
 	Require            Requirements
-	DeniesEncodedSlash bool // a %2F in paths
-	IgnoreCase         bool // of paths
-	AllowsPreflights   bool // of CORS, without a credential
+	DeniesEncodedSlash bool      // a %2F in paths
+	IgnoreCase         bool      // of paths
+	AllowsPreflights   bool      // of CORS, without a credential
+	Resource           *Resource // whose tokens alone are bearer tokens here; nil: those of sessions, and of BEARER_ISSUERS
+	AllowsMachines     bool      // tokens of machines (M2M) at the resource, whose audience is the environment's client id
+	AllowsAgents       bool      // agents' tokens at the resource
 
 	target index.Target
 }
@@ -97,6 +100,7 @@ func (c *checker) rule(r *Rule) {
 	if r.AllowsPreflights && r.Access == Nobody {
 		c.report("cors_preflight", -1, "%s is for nobody: leave out cors_preflight", c.where)
 	}
+	c.resource(r)
 	c.credentials(r.Credentials)
 	c.requirements(&r.Require, r.Credentials)
 	if len(r.Credentials) == 0 {

@@ -27,7 +27,7 @@ func (s *Server) loadPolicy() error {
 		return nil
 	}
 	s.policy = &policyfile.File{
-		Path: s.config.PolicyFile, Options: policyfile.Options{Reaches: s.sites.Reaches}, Log: s.log, Metrics: s.metrics.registry,
+		Path: s.config.PolicyFile, Options: policyfile.Options{Reaches: s.sites.Reaches, NoAuthKitDomain: s.config.AuthKitDomain == nil}, Log: s.log, Metrics: s.metrics.registry,
 	}
 	if err := s.policy.Load(); err != nil {
 		return fmt.Errorf("POLICY_FILE: %w", err)
@@ -68,6 +68,18 @@ func (s *Server) bearerVerifiers(c *config.Config, keys http.RoundTripper) (bear
 		})
 	}
 	return bearer, connect
+}
+
+// authKitVerifier verifies the tokens of AuthKit's authorization server; nil without AUTHKIT_DOMAIN.
+func authKitVerifier(c *config.Config, keys http.RoundTripper) *token.Verifier {
+	if c.AuthKitDomain == nil {
+		return nil
+	}
+	issuer := c.AuthKitDomain.String()
+	return &token.Verifier{
+		Keys:     &token.KeySet{URL: issuer + "/oauth2/jwks", Client: &http.Client{Transport: keys}},
+		ClientID: c.ClientID, Issuers: []string{issuer},
+	}
 }
 
 const (

@@ -137,7 +137,7 @@ func TestCredentials(t *testing.T) {
 				if status != tt.status || reason != tt.reason || header.Get("X-Auth-Request-User") != tt.user {
 					t.Errorf("got %d %s %q, want %d %s %q", status, reason, header.Get("X-Auth-Request-User"), tt.status, tt.reason, tt.user)
 				}
-				if challenge := header.Get("WWW-Authenticate"); (tt.status == 200) != (challenge == "") || header.Get("Location")+header.Get("X-Auth-Login-URL") != "" {
+				if challenge := header.Get("WWW-Authenticate"); (tt.status != 401) != (challenge == "") || header.Get("Location")+header.Get("X-Auth-Login-URL") != "" {
 					t.Errorf("got WWW-Authenticate %q and %v", challenge, header)
 				}
 			}

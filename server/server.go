@@ -14,6 +14,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/extauthz"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/redis"
@@ -99,6 +100,8 @@ func (s *Server) Handler() http.Handler {
 	s.health(r)
 	r.Get("/", s.root)
 	s.flow.Routes(r)
+	r.HandleFunc(policy.MetadataPath, s.resourceMetadata)
+	r.HandleFunc(policy.MetadataPath+"/*", s.resourceMetadata)
 	if secret := s.config.WebhookSecret.Reveal(); secret != "" {
 		webhooks := &webhook.Handler{
 			Secret: webhook.Secret(secret), Sessions: s.sessions, Log: s.log,

@@ -81,7 +81,7 @@ func newWorld(t testing.TB, pairs ...string) *world {
 	}
 	s.Start()
 	t.Cleanup(s.Close)
-	for i := range pairs {
+	for i := 1; i < len(pairs); i += 2 {
 		pairs[i] = strings.ReplaceAll(pairs[i], "AUTHKIT", base.String())
 	}
 	c, err := config.Parse(environ(append([]string{

@@ -66,6 +66,7 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 		Slim:            c.CookieSlim,
 		Tokens:          &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers},
 		Bearer:          bearer,
+		Resources:       authKitVerifier(c, toAuthKit),
 		Connect:         connect,
 		AuthKit:         client,
 		RevokeSession:   client.RevokeSession,

@@ -17,30 +17,48 @@ const (
 	maxBearerBytes = 20 << 20
 )
 
+// Audience is an OAuth protected resource that tokens of AuthKit's authorization server have to be made for.
+type Audience struct {
+	URL      string                     // of the resource
+	Is       func(audience string) bool // whether a token's audience is this one
+	Machines bool                       // takes tokens of machines (M2M), whose audience is the environment's client id
+	Agents   bool                       // takes agents' tokens
+}
+
+// key tells apart what a token was verified for: one that this audience takes may be none at the next.
+func (a *Audience) key() string {
+	if a == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %t %t", a.URL, a.Machines, a.Agents)
+}
+
 // bearer is a bearer token that was verified.
 type bearer struct {
 	Verified
 }
 
-// VerifyBearer returns whose access token a request brought as a bearer token. It is
+// VerifyBearer returns whose access token a request brought as a bearer token. For an audience that is one of AuthKit's
+// authorization server, made for it; for none (nil) a session's, or one of a Connect issuer. It is
 // shared between requests and must not be changed; it has no email address and no
 // name, as tokens have none. The error is
 //
 //	ErrBadToken     malformed, forged, expired, not valid yet, or made for somebody else
+//	ErrClientAudience (an ErrBadToken) made for the environment's client id, since the resource isn't registered
 //	ErrForeignToken (an ErrBadToken) of no issuer that is configured: maybe the app's own
 //	ErrEnded        revoked, or its roles have changed: whoever holds it must refresh it
 //	ErrUnavailable  there is no key set to verify it with
-func (m *Manager) VerifyBearer(ctx context.Context, raw string) (*identity.Identity, error) {
+func (m *Manager) VerifyBearer(ctx context.Context, raw string, audience *Audience) (*identity.Identity, error) {
 	if m.Bearer == nil {
 		return nil, fmt.Errorf("%w: bearer tokens are not accepted", ErrForeignToken)
 	}
-	hash := m.hasher.hash("", raw)
+	hash := m.hasher.hash(audience.key(), raw)
 	b, ok := m.bearers.GetIfPresent(hash)
 	if ok && micros(m.Now()) < b.expires && m.unchanged(&b.Verified) {
 		return &b.Identity, nil
 	}
 	if !ok || micros(m.Now()) >= b.expires {
-		claims, err := m.verifyToken(ctx, raw)
+		claims, err := m.verifyToken(ctx, raw, audience)
 		if err != nil {
 			return nil, err
 		}
@@ -66,8 +84,11 @@ func (m *Manager) keyOfBearer(id *identity.Identity, raw string) family.Key {
 
 // verifyToken has a bearer token verified by who is in charge of its issuer. What the
 // token says for that isn't verified yet: it only chooses who verifies all of it.
-func (m *Manager) verifyToken(ctx context.Context, raw string) (*token.Claims, error) {
+func (m *Manager) verifyToken(ctx context.Context, raw string, audience *Audience) (*token.Claims, error) {
 	access, err := token.Parse(raw)
+	if audience != nil {
+		return m.verifyFor(ctx, access, err, audience)
+	}
 	if err != nil {
 		claimed := token.Claimed(raw)
 		if m.connect(claimed) == nil && !m.claimsSession(claimed) {
@@ -80,13 +101,68 @@ func (m *Manager) verifyToken(ctx context.Context, raw string) (*token.Claims, e
 		if claims, err = connect.Verify(ctx, access); err != nil {
 			return nil, bearerError(err)
 		}
-		claims.Impersonator = "" // act is delegation there, to an agent say
-		return claims, nil
+		return delegated(claims), nil
 	}
 	if silent := claims.ClientID == "" && len(claims.Audience) == 0 && len(m.Bearer.Issuers) == 0; !silent && !m.claimsSession(claims) {
 		return nil, foreign(claims)
 	}
 	return m.verifySessionToken(ctx, access)
+}
+
+// verifyFor verifies a token for a resource. parsed is what Parse has said of it.
+func (m *Manager) verifyFor(ctx context.Context, access *token.Token, parsed error, audience *Audience) (*token.Claims, error) {
+	switch {
+	case parsed != nil:
+		return nil, bearerError(parsed)
+	case m.Resources == nil:
+		return nil, fmt.Errorf("%w: AUTHKIT_DOMAIN is not set", ErrForeignToken)
+	case !m.Resources.IssuedBy(access.Unverified().Issuer):
+		return nil, fmt.Errorf("%w: its issuer is %.100q, and a resource takes those of AUTHKIT_DOMAIN alone", ErrForeignToken, access.Unverified().Issuer)
+	}
+	claims, err := m.Resources.VerifyFor(ctx, access, func(c *token.Claims) error { return m.madeFor(c, audience) })
+	switch {
+	case errors.Is(err, ErrClientAudience):
+		return nil, err
+	case err != nil:
+		return nil, bearerError(err)
+	case isAgent(claims) && !audience.Agents:
+		return nil, fmt.Errorf("%w: an agent's, and the rule has no agents: allow", ErrBadToken)
+	case !isAgent(claims) && !isMachine(claims) && !strings.HasPrefix(claims.Subject, "user_"):
+		return nil, fmt.Errorf("%w: of nobody that is known (its sub is neither user_… nor its client's id)", ErrBadToken)
+	}
+	return delegated(claims), nil
+}
+
+// madeFor says what is wrong with a token's audience.
+func (m *Manager) madeFor(c *token.Claims, audience *Audience) error {
+	switch {
+	case isMachine(c) && !audience.Machines:
+		return fmt.Errorf("%w: a machine's, and the rule has no m2m: allow", token.ErrInvalid)
+	case isMachine(c) && slices.Contains(c.Audience, m.Bearer.ClientID), slices.ContainsFunc(c.Audience, audience.Is):
+		return nil
+	case slices.Contains(c.Audience, m.Bearer.ClientID):
+		return fmt.Errorf("%w: register %s at WorkOS (Connect, Configuration, MCP resource indicators), or have the client send it as resource", ErrClientAudience, audience.URL)
+	}
+	return fmt.Errorf("%w: another audience's", token.ErrInvalid)
+}
+
+// A machine's token is its own: WorkOS Connect's client credentials.
+func isMachine(c *token.Claims) bool {
+	return c.ClientID != "" && c.Subject == c.ClientID && c.SessionID == ""
+}
+
+func isAgent(c *token.Claims) bool { return strings.HasPrefix(c.Subject, "agent_reg_") }
+
+// delegated reads act as what it is in tokens of OAuth clients: delegation, to an agent say, and no impersonation. Their sid is a
+// consent's and no session's.
+func delegated(c *token.Claims) *token.Claims {
+	extra := identity.Extra{}
+	if c.Extra != nil {
+		extra = *c.Extra
+	}
+	extra.Scopes, extra.Client, extra.Actor = c.Scopes, c.ClientID, c.Impersonator
+	c.Extra, c.Impersonator = &extra, ""
+	return c
 }
 
 // connect returns the verifier for the tokens of AuthKit's OAuth and M2M applications

@@ -65,7 +65,7 @@ func reclaim(t testing.TB, raw string, key *rsa.PrivateKey, kid string, change m
 
 func (w *world) wantBearer(t testing.TB, raw string) *identity.Identity {
 	t.Helper()
-	id, err := w.VerifyBearer(t.Context(), raw)
+	id, err := w.VerifyBearer(t.Context(), raw, nil)
 	if err != nil {
 		t.Fatalf("got %v, want an identity", err)
 	}
@@ -75,7 +75,7 @@ func (w *world) wantBearer(t testing.TB, raw string) *identity.Identity {
 // wantNoBearer fails the test unless the token is refused with want, and nothing else.
 func (w *world) wantNoBearer(t testing.TB, raw string, want error) {
 	t.Helper()
-	id, err := w.VerifyBearer(t.Context(), raw)
+	id, err := w.VerifyBearer(t.Context(), raw, nil)
 	if id != nil || !errors.Is(err, want) {
 		t.Fatalf("got %+v, %v, want %v", id, err, want)
 	}
@@ -111,10 +111,11 @@ func TestVerifyBearer(t *testing.T) {
 			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01ZOE", OrganizationID: acmeID, Role: "admin",
 			Roles: []string{"admin"}, Impersonator: "support@example.com"}},
 		{"of an M2M application", reclaim(t, raw, otherKey(), "another", machine), identity.Identity{
-			Subject: "client_01MACHINE", OrganizationID: acmeID, Permissions: []string{"reports:read"}}},
+			Subject: "client_01MACHINE", OrganizationID: acmeID, Permissions: []string{"reports:read"}, Extra: &identity.Extra{}}},
 		{"of an OAuth application", reclaim(t, raw, otherKey(), "another", map[string]any{"iss": connectIssuer + "/", "aud": []string{"other", resource},
 			"client_id": "client_01APP", "sid": "session_01APP", "role": nil, "roles": nil, "permissions": nil, "entitlements": nil, "feature_flags": nil}), identity.Identity{
-			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01APP", OrganizationID: acmeID, AuthTime: noon}},
+			Subject: "user_01JE28JT97KB6CQ643DZVMXXQK", SessionID: "session_01APP", OrganizationID: acmeID, AuthTime: noon,
+			Extra: &identity.Extra{Client: "client_01APP"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,7 +220,7 @@ func TestVerifyBearerForeign(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w.wantNoBearer(t, tt.raw, session.ErrForeignToken)
-			if _, err := w.VerifyBearer(t.Context(), tt.raw); !errors.Is(err, session.ErrBadToken) || !strings.Contains(err.Error(), tt.want) {
+			if _, err := w.VerifyBearer(t.Context(), tt.raw, nil); !errors.Is(err, session.ErrBadToken) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an ErrBadToken with %s", err, tt.want)
 			}
 		})
@@ -255,11 +256,11 @@ func TestVerifyBearerActor(t *testing.T) {
 	w := start(t, withBearer(t))
 	good := w.bearer(t, zoe, "")
 	act := map[string]any{"sub": "support@example.com"}
-	if id := w.wantBearer(t, reclaim(t, good, signingKey(), keyID(t, signingKey()), map[string]any{"act": act})); id.Impersonator != "support@example.com" {
+	if id := w.wantBearer(t, reclaim(t, good, signingKey(), keyID(t, signingKey()), map[string]any{"act": act})); id.Impersonator != "support@example.com" || id.Extra != nil {
 		t.Errorf("a session's: got impersonator %q, want support@example.com", id.Impersonator)
 	}
 	delegated := map[string]any{"iss": connectIssuer, "aud": resource, "client_id": "client_01APP", "act": act}
-	if id := w.wantBearer(t, reclaim(t, good, otherKey(), "another", delegated)); id.Impersonator != "" {
+	if id := w.wantBearer(t, reclaim(t, good, otherKey(), "another", delegated)); id.Impersonator != "" || id.Extra.DelegatedTo() != "support@example.com" {
 		t.Errorf("an application's: got impersonator %q, want none", id.Impersonator)
 	}
 }
@@ -460,13 +461,13 @@ func TestBearerRevokedOnEveryReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it finds out in the store", func() bool {
-		_, err := r.VerifyBearer(t.Context(), raw)
+		_, err := r.VerifyBearer(t.Context(), raw, nil)
 		return errors.Is(err, session.ErrEnded)
 	})
 	late := r.add(t, r.all[0].Config)
 	r.server.Set(replicatest.Faults{})
 	r.run(t, late)
-	if _, err := late.VerifyBearer(t.Context(), raw); !errors.Is(err, session.ErrEnded) {
+	if _, err := late.VerifyBearer(t.Context(), raw, nil); !errors.Is(err, session.ErrEnded) {
 		t.Errorf("got %v from a new replica, want ErrEnded", err)
 	}
 }
@@ -483,7 +484,7 @@ func BenchmarkVerifyBearerRemembered(b *testing.B) {
 	raw := w.bearer(b, zoe, "")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := w.VerifyBearer(b.Context(), raw); err != nil {
+		if _, err := w.VerifyBearer(b.Context(), raw, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -78,7 +78,7 @@ func successors(t *testing.T) (b *bubble, accessToken string, unspent, after htt
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.VerifyBearer(t.Context(), accessToken); err != nil {
+	if _, err := b.VerifyBearer(t.Context(), accessToken, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Verify(t.Context(), after, false); err != nil {
@@ -109,7 +109,7 @@ func TestEndOfASuccessorWhatIsRemembered(t *testing.T) {
 						t.Errorf("%s cookie: got %v, want ErrEnded", which, err)
 					}
 				}
-				if _, err := b.VerifyBearer(t.Context(), accessToken); !errors.Is(err, ErrEnded) {
+				if _, err := b.VerifyBearer(t.Context(), accessToken, nil); !errors.Is(err, ErrEnded) {
 					t.Errorf("bearer token: got %v, want ErrEnded", err)
 				}
 			})

@@ -21,6 +21,9 @@ var (
 	// ErrBadToken: a bearer token that is malformed, forged, expired, not valid yet, or
 	// not one of a session of this environment's.
 	ErrBadToken = errors.New("session: bad bearer token")
+	// ErrClientAudience is the ErrBadToken for one of AuthKit's authorization server that is for the environment's client id
+	// in place of the resource: WorkOS doesn't know the resource, or the client didn't ask for it.
+	ErrClientAudience = fmt.Errorf("%w: its audience is the environment's client id", ErrBadToken)
 	// ErrForeignToken is the ErrBadToken for one that nobody says is AuthKit's: of no
 	// issuer that is configured, or no token of AuthKit's form at all. It may be the
 	// app's own. Where something else than a bearer token may decide, it is as if there were none.

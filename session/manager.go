@@ -35,6 +35,8 @@ type Config struct {
 	// not start the cooldown of Tokens.
 	Bearer  *token.Verifier
 	Connect []*token.Verifier
+	// Resources is for the tokens of AuthKit's authorization server at OAuth resources; nil: there are no resources.
+	Resources *token.Verifier
 	// Slim leaves out of cookies what identity headers don't need of the user.
 	Slim bool
 	// KeepAccessToken puts the access token into identities.

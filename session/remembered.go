@@ -83,7 +83,7 @@ func (l *lists) compact(id *identity.Identity) {
 	for _, list := range []*[]string{&id.Roles, &id.Permissions, &id.Entitlements, &id.FeatureFlags} {
 		*list = l.shared(*list)
 	}
-	texts := [...]*string{&id.Subject, &id.Email, &id.Name, &id.SessionID, &id.OrganizationID, &id.Role, &id.Impersonator, &id.AccessToken, (*string)(&id.Extra)}
+	texts := [...]*string{&id.Subject, &id.Email, &id.Name, &id.SessionID, &id.OrganizationID, &id.Role, &id.Impersonator, &id.AccessToken}
 	var piece strings.Builder
 	for _, text := range texts {
 		piece.WriteString(*text)
@@ -106,7 +106,7 @@ func newMemory[V interface{ size() uint32 }](items, bytes uint64, counter *stats
 // size is about what a remembered session takes in memory.
 func (v *Verified) size() uint32 {
 	i := &v.Identity
-	size := 700 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken) + len(i.Extra)
+	size := 700 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken) + i.Extra.Size()
 	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements, i.FeatureFlags} {
 		for _, item := range list {
 			size += 16 + len(item)

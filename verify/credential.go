@@ -46,7 +46,7 @@ func (h *Handler) decideByCredentials(ctx context.Context, c *checkRequest, rule
 			continue
 		case err == nil:
 			var id *identity.Identity
-			if id, err = h.verifyCredential(ctx, c, kind, value); err == nil {
+			if id, err = h.verifyCredential(ctx, c, rule, kind, value); err == nil {
 				return h.allowClient(c, rule, kind, id)
 			}
 		}
@@ -123,10 +123,10 @@ func passwords(h http.Header) []string {
 
 func isKey(token string) bool { return strings.HasPrefix(token, "sk_") }
 
-func (h *Handler) verifyCredential(ctx context.Context, c *checkRequest, kind policy.Credential, value string) (*identity.Identity, error) {
+func (h *Handler) verifyCredential(ctx context.Context, c *checkRequest, rule *policy.Rule, kind policy.Credential, value string) (*identity.Identity, error) {
 	switch {
 	case kind == policy.Bearer:
-		return h.Sessions.VerifyBearer(ctx, value)
+		return h.Sessions.VerifyBearer(ctx, value, audienceOf(rule))
 	case h.APIKeys == nil:
 		return nil, apikey.ErrInvalid
 	}
@@ -136,7 +136,7 @@ func (h *Handler) verifyCredential(ctx context.Context, c *checkRequest, kind po
 // allowClient answers a good token or key.
 func (h *Handler) allowClient(c *checkRequest, rule *policy.Rule, kind policy.Credential, id *identity.Identity) *decision {
 	if unmet := h.unmet(c, rule, id); unmet != nil {
-		return forbidClient(kind, id, *unmet)
+		return forbidClient(rule, kind, id, *unmet)
 	}
 	if c.profile == signIn { // after a 401 of before: the client is to send the request again
 		return unavailable(errors.New("the credential is good by now"))
@@ -151,11 +151,11 @@ func refuseCredential(c *checkRequest, rule *policy.Rule, kind policy.Credential
 	switch {
 	case errors.Is(err, errNoCredential):
 		d = deny(http.StatusUnauthorized, ReasonNoCredential, err.Error())
-		d.challenges = challenges(c, rule, challenge("", ""))
+		d.challenges = challenges(c, rule, "", "")
 	case errors.Is(err, errRepeated):
 		d = deny(c.profile.badRequestStatus(), ReasonBadRequest, err.Error())
 		d.byClient, d.text = true, "Send one credential."
-		d.challenges = []string{challenge("invalid_request", "send one credential")}
+		d.challenges = []string{challenge(rule, "invalid_request", "send one credential")}
 	case errors.As(err, &limited):
 		d = deny(http.StatusTooManyRequests, ReasonRateLimited, err.Error())
 		if c.profile == authRequest { // nginx would make a 500 of it
@@ -164,41 +164,41 @@ func refuseCredential(c *checkRequest, rule *policy.Rule, kind policy.Credential
 		d.retryAfter = limited.RetryAfter
 	case errors.Is(err, session.ErrUnavailable):
 		d = unavailable(err)
+	case errors.Is(err, session.ErrClientAudience):
+		d = deny(http.StatusUnauthorized, ReasonClientAudience, err.Error())
+		d.challenges = challenges(c, rule, "invalid_token", "the token is not made for this resource")
 	default:
 		d = deny(http.StatusUnauthorized, ReasonBadCredential, err.Error())
-		d.challenges = challenges(c, rule, challenge("invalid_token", "the token or key is not valid"))
+		d.challenges = challenges(c, rule, "invalid_token", "the token or key is not valid")
 	}
 	d.credential = kind
 	return d
 }
 
-// forbidClient answers a good token or key that isn't permitted (RFC 6750, 3.1; for a
-// sign-in that is too old RFC 9470, 3).
-func forbidClient(kind policy.Credential, id *identity.Identity, unmet policy.Unmet) *decision {
+// forbidClient answers a good token or key that isn't permitted. Only where scopes are what is missing does a client get a
+// challenge (RFC 6750, 3.1): asking for anything else anew would change nothing. For a sign-in that is too old: RFC 9470, 3.
+func forbidClient(rule *policy.Rule, kind policy.Credential, id *identity.Identity, unmet policy.Unmet) *decision {
 	d := forbid(unmet)
-	d.credential, d.identity, d.challenges = kind, id, []string{challenge("insufficient_scope", "the policy requires more")}
-	if unmet.Requirement == policy.MaxAuthAge && kind == policy.Bearer {
+	d.credential, d.identity = kind, id
+	switch {
+	case kind != policy.Bearer:
+	case unmet.Requirement == policy.Scopes:
+		d.challenges = []string{challenge(rule, "insufficient_scope", "more scopes are required")}
+	case unmet.Requirement == policy.MaxAuthAge:
 		d.status, d.reason = http.StatusUnauthorized, ReasonAuthTooOld
-		d.challenges = []string{challenge("insufficient_user_authentication", "a more recent sign-in is required") +
+		d.challenges = []string{challenge(rule, "insufficient_user_authentication", "a more recent sign-in is required") +
 			", max_age=" + strconv.FormatInt(int64(unmet.MaxAuthAge/time.Second), 10)}
 	}
 	return d
 }
 
 // challenges are the lines that say which credentials the rule takes. A browser's script
-// never gets the one for HTTP Basic: the browser would ask the user for a password.
-func challenges(c *checkRequest, rule *policy.Rule, bearer string) []string {
-	if accepts(rule, policy.APIKey) && c.client.program {
+// never gets the one for HTTP Basic: the browser would ask the user for a password. Neither do a resource's clients, some of which
+// read nothing but the first word.
+func challenges(c *checkRequest, rule *policy.Rule, code, description string) []string {
+	bearer := challenge(rule, code, description)
+	if accepts(rule, policy.APIKey) && c.client.program && rule.Resource == nil {
 		return []string{bearer, `Basic realm="API key as password", charset="UTF-8"`}
 	}
 	return []string{bearer}
-}
-
-// challenge is the value of WWW-Authenticate. Without credentials there is no error
-// (RFC 6750, 3.1).
-func challenge(code, description string) string {
-	if code == "" {
-		return "Bearer"
-	}
-	return `Bearer error="` + code + `", error_description="` + description + `"`
 }

@@ -16,23 +16,24 @@ import (
 
 // Reasons for a denial, as X-Auth-Reason tells them.
 const (
-	ReasonNoSession       = "no_session"       // no session cookie
-	ReasonBadSession      = "bad_session"      // a cookie that can't be used
-	ReasonSessionEnded    = "session_ended"    // signed out, revoked, refused by AuthKit
-	ReasonSuperseded      = "superseded"       // an old cookie, while a later one is in use
-	ReasonRenewCookie     = "renew_cookie"     // a good session whose new cookies only /verify/sign-in can send
-	ReasonStepRequired    = "step_required"    // AuthKit wants the user to do something first
-	ReasonAuthTooOld      = "auth_too_old"     // the rule wants a fresher sign-in
-	ReasonNoCredential    = "no_credential"    // neither token nor API key, where one is needed
-	ReasonBadCredential   = "bad_credential"   // a bearer token or an API key that is refused
-	ReasonRateLimited     = "rate_limited"     // too many unknown API keys from this client
-	ReasonForbidden       = "forbidden"        // the policy says no
-	ReasonEmailUnverified = "email_unverified" // Remote-User would be an address that anybody can write
-	ReasonWrongHost       = "wrong_host"       // not a protected host
-	ReasonBadRequest      = "bad_request"      // the gateway's headers can't be used
-	ReasonUntrustedProxy  = "untrusted_proxy"  // the peer is not a trusted gateway
-	ReasonMisconfigured   = "misconfigured"    // a mistake of the operator's, see the log
-	ReasonUnavailable     = "unavailable"      // AuthKit or its keys can't be asked now
+	ReasonNoSession       = "no_session"            // no session cookie
+	ReasonBadSession      = "bad_session"           // a cookie that can't be used
+	ReasonSessionEnded    = "session_ended"         // signed out, revoked, refused by AuthKit
+	ReasonSuperseded      = "superseded"            // an old cookie, while a later one is in use
+	ReasonRenewCookie     = "renew_cookie"          // a good session whose new cookies only /verify/sign-in can send
+	ReasonStepRequired    = "step_required"         // AuthKit wants the user to do something first
+	ReasonAuthTooOld      = "auth_too_old"          // the rule wants a fresher sign-in
+	ReasonNoCredential    = "no_credential"         // neither token nor API key, where one is needed
+	ReasonBadCredential   = "bad_credential"        // a bearer token or an API key that is refused
+	ReasonClientAudience  = "audience_is_client_id" // a token that wasn't made for the resource, since WorkOS doesn't know it
+	ReasonRateLimited     = "rate_limited"          // too many unknown API keys from this client
+	ReasonForbidden       = "forbidden"             // the policy says no
+	ReasonEmailUnverified = "email_unverified"      // Remote-User would be an address that anybody can write
+	ReasonWrongHost       = "wrong_host"            // not a protected host
+	ReasonBadRequest      = "bad_request"           // the gateway's headers can't be used
+	ReasonUntrustedProxy  = "untrusted_proxy"       // the peer is not a trusted gateway
+	ReasonMisconfigured   = "misconfigured"         // a mistake of the operator's, see the log
+	ReasonUnavailable     = "unavailable"           // AuthKit or its keys can't be asked now
 )
 
 func deny(status int, reason, detail string) *decision {
@@ -113,7 +114,7 @@ func (h *Handler) askSignIn(c *checkRequest, rule *policy.Rule, reason, detail s
 	case c.client.document() && !c.client.framed && c.profile.reachesBrowser():
 		d.status, d.location = http.StatusSeeOther, d.loginURL
 	case !c.client.navigation && (accepts(rule, policy.Bearer) || accepts(rule, policy.APIKey)):
-		d.challenges = challenges(c, rule, challenge("", ""))
+		d.challenges = challenges(c, rule, "", "")
 	}
 	return d
 }

@@ -27,7 +27,7 @@ import (
 type Sessions interface {
 	Verify(ctx context.Context, request http.Header, ahead bool) (*session.Verified, error)
 	Peek(ctx context.Context, request http.Header) (*session.Verified, bool)
-	VerifyBearer(ctx context.Context, token string) (*identity.Identity, error)
+	VerifyBearer(ctx context.Context, token string, audience *session.Audience) (*identity.Identity, error)
 }
 
 // APIKeys is what the decision needs of package apikey.
@@ -285,4 +285,5 @@ func (h *Handler) writeReason(header http.Header, c *checkRequest, d *decision) 
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(d.retryAfter.Seconds()))))
 	}
 	allowOrigin(header, c.site, first(c.header, "Origin"))
+	allowClients(header, d)
 }

@@ -32,6 +32,9 @@ func DefaultHeaders() IdentityHeaders {
 		{"X-Auth-Request-Entitlements", func(i *identity.Identity) string { return list(i.Entitlements) }},
 		{"X-Auth-Request-Session", func(i *identity.Identity) string { return encode(i.SessionID) }},
 		{"X-Auth-Request-Impersonator", func(i *identity.Identity) string { return encode(i.Impersonator) }},
+		{"X-Auth-Request-Scopes", func(i *identity.Identity) string { return list(i.Extra.Granted()) }},
+		{"X-Auth-Request-Client", func(i *identity.Identity) string { return encode(i.Extra.ClientID()) }},
+		{"X-Auth-Request-Actor", func(i *identity.Identity) string { return encode(i.Extra.DelegatedTo()) }},
 		{accessTokenHeader, accessToken},
 	}
 }

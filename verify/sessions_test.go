@@ -53,7 +53,7 @@ var odd = identity.Identity{
 	Subject: "user_%01", Email: "zoë@example.com", EmailVerified: true, Name: "Zoë \"Z\" Ångström, Ph.D. 100%\r\nX-Admin: 1\x00\x7f", SessionID: "session_01ODD",
 	OrganizationID: "org_01ACME", Role: "sales, north", Roles: []string{"sales, north", "50%", "naïve", ""},
 	Permissions: []string{"a,b"}, Entitlements: []string{"\t"}, Impersonator: "sup,port@example.com",
-	AccessToken: accessTokenOf,
+	AccessToken: accessTokenOf, Extra: &identity.Extra{Scopes: []string{"a,b", "c"}, Client: "https://client.example/\r\n", Actor: "100%"},
 }
 
 // Verify is the one method of the interface Sessions.
@@ -100,9 +100,24 @@ func (f *fakeSessions) Peek(context.Context, http.Header) (*session.Verified, bo
 	return nil, false
 }
 
-// VerifyBearer knows a few tokens by name.
-func (f *fakeSessions) VerifyBearer(_ context.Context, token string) (*identity.Identity, error) {
+// reader is a user for whom an OAuth client has a token with one scope.
+var reader = identity.Identity{
+	Subject: "user_01ADA", OrganizationID: "org_01ACME",
+	Extra: &identity.Extra{Scopes: []string{"files:read"}, Client: "https://client.example/metadata.json", Actor: "agent, x"},
+}
+
+// VerifyBearer knows a few tokens by name. Those for a resource are others.
+func (f *fakeSessions) VerifyBearer(_ context.Context, token string, audience *session.Audience) (*identity.Identity, error) {
 	f.asked++
+	if audience != nil {
+		switch {
+		case token == "for "+audience.URL:
+			return &reader, nil
+		case token == "for the client id":
+			return nil, fmt.Errorf("%w: register %s", session.ErrClientAudience, audience.URL)
+		}
+		return nil, fmt.Errorf("%w: token: invalid", session.ErrBadToken)
+	}
 	switch token {
 	case "ada", "sk_ada":
 		return &ada, nil

@@ -183,7 +183,7 @@ var statuses = map[string][]int{
 
 var reasons = []string{
 	"no_session", "bad_session", "session_ended", "superseded", "renew_cookie", "step_required",
-	"auth_too_old", "no_credential", "bad_credential", "rate_limited", "forbidden", "email_unverified", "wrong_host", "bad_request", "untrusted_proxy", "misconfigured", "unavailable",
+	"auth_too_old", "no_credential", "bad_credential", "audience_is_client_id", "rate_limited", "forbidden", "email_unverified", "wrong_host", "bad_request", "untrusted_proxy", "misconfigured", "unavailable",
 }
 
 var requestID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
@@ -406,6 +406,9 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Entitlements": "sso",
 		"X-Auth-Request-Session":      "session_01ADA",
 		"X-Auth-Request-Impersonator": "",
+		"X-Auth-Request-Scopes":       "",
+		"X-Auth-Request-Client":       "",
+		"X-Auth-Request-Actor":        "",
 		"X-Auth-Request-Access-Token": "",
 	},
 	"nobody": {
@@ -419,6 +422,9 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Entitlements": "",
 		"X-Auth-Request-Session":      "",
 		"X-Auth-Request-Impersonator": "",
+		"X-Auth-Request-Scopes":       "",
+		"X-Auth-Request-Client":       "",
+		"X-Auth-Request-Actor":        "",
 		"X-Auth-Request-Access-Token": "",
 	},
 	"machine": {
@@ -432,6 +438,25 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Entitlements": "",
 		"X-Auth-Request-Session":      "",
 		"X-Auth-Request-Impersonator": "",
+		"X-Auth-Request-Scopes":       "",
+		"X-Auth-Request-Client":       "",
+		"X-Auth-Request-Actor":        "",
+		"X-Auth-Request-Access-Token": "",
+	},
+	"reader": {
+		"X-Auth-Request-User":         "user_01ADA",
+		"X-Auth-Request-Email":        "",
+		"X-Auth-Request-Name":         "",
+		"X-Auth-Request-Groups":       "",
+		"X-Auth-Request-Organization": "org_01ACME",
+		"X-Auth-Request-Role":         "",
+		"X-Auth-Request-Permissions":  "",
+		"X-Auth-Request-Entitlements": "",
+		"X-Auth-Request-Session":      "",
+		"X-Auth-Request-Impersonator": "",
+		"X-Auth-Request-Scopes":       "files:read",
+		"X-Auth-Request-Client":       "https://client.example/metadata.json",
+		"X-Auth-Request-Actor":        "agent, x",
 		"X-Auth-Request-Access-Token": "",
 	},
 	"remote ada": {

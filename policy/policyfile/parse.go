@@ -19,6 +19,8 @@ type Options struct {
 	// Reaches reports whether the session cookie reaches a host, or, for
 	// "*.example.com", some host below it: site.Site.Reaches. nil: not checked.
 	Reaches func(host string) bool
+	// NoAuthKitDomain says that AUTHKIT_DOMAIN isn't set, which rules with a resource need.
+	NoAuthKitDomain bool
 }
 
 // Document is a policy file whose own tests the policy passes.

@@ -70,7 +70,7 @@ func nameOf(n *yaml.Node) string {
 func (r *ruleReader) rule(n *yaml.Node, o Options) policy.Rule {
 	rule := policy.Rule{Line: n.Line}
 	keys := r.mapping(n, r.where, "name", "hosts", "paths", "methods", "allow", "require", "credentials",
-		"encoded_slash", "ignore_case", "cors_preflight")
+		"encoded_slash", "ignore_case", "cors_preflight", "resource", "m2m", "agents")
 	if keys == nil {
 		r.position.failed["name"] = true
 		return rule
@@ -97,6 +97,14 @@ func (r *ruleReader) rule(n *yaml.Node, o Options) policy.Rule {
 		rule.Credentials = append(rule.Credentials, policy.Credential(credential))
 	}
 	r.field(keys, "require", func(n *yaml.Node, where string) { rule.Require = r.requirements(n, where) })
+	r.field(keys, "resource", func(n *yaml.Node, where string) {
+		rule.Resource = r.resource(n, where)
+		if o.NoAuthKitDomain && rule.Resource != nil {
+			r.report(n.Line, "%s: set AUTHKIT_DOMAIN, the authorization server of its clients", where)
+		}
+	})
+	r.field(keys, "m2m", func(n *yaml.Node, where string) { rule.AllowsMachines = r.word(n, where, "allow", "deny") == "allow" })
+	r.field(keys, "agents", func(n *yaml.Node, where string) { rule.AllowsAgents = r.word(n, where, "allow", "deny") == "allow" })
 	r.reached(rule.Hosts, o)
 	return rule
 }
@@ -164,6 +172,34 @@ func (r *ruleReader) requirements(n *yaml.Node, where string) policy.Requirement
 		required.Impersonation = r.word(n, where, "deny", "allow")
 	})
 	return required
+}
+
+// resource reads an OAuth protected resource: its URL, or a mapping.
+func (r *ruleReader) resource(n *yaml.Node, where string) *policy.Resource {
+	n = follow(n)
+	if n.Kind == yaml.ScalarNode {
+		return &policy.Resource{URL: r.string(n, where)}
+	}
+	keys := r.mapping(n, where, "url", "name", "documentation", "scopes")
+	if keys == nil {
+		return nil
+	}
+	made := &policy.Resource{}
+	for name, into := range map[string]*string{"url": &made.URL, "name": &made.Name, "documentation": &made.Documentation} {
+		if value := keys[name]; value != nil {
+			*into = r.string(value, where+": "+name)
+		}
+	}
+	if value := keys["scopes"]; value != nil {
+		for _, t := range r.strings(value, where+": scopes") {
+			made.Scopes = append(made.Scopes, t.value)
+		}
+	}
+	if keys["url"] == nil {
+		r.report(n.Line, "%s has no url: add it", where)
+		return nil
+	}
+	return made
 }
 
 // claimsKey is the key of require whose keys are claims.

@@ -41,6 +41,10 @@ func ruleSchema() *jsonschema.Schema {
 		key("require", "What whoever passes has to meet, all of it.", requireSchema()),
 		key("encoded_slash", "Whether a path may have %2F. Not set: allow.", words("allow", "deny")),
 		key("ignore_case", "Whether letters of paths match in either case.", &jsonschema.Schema{Type: "boolean"}),
+		key("resource", "An OAuth protected resource: clients bring tokens that AuthKit's authorization server has made for this very URL. Implies bearer.",
+			resourceSchema()),
+		key("m2m", "Whether tokens of machines (M2M) pass at the resource. Not set: deny.", words("allow", "deny")),
+		key("agents", "Whether agents' tokens pass at the resource. Not set: deny.", words("allow", "deny")),
 		key("cors_preflight", "Whether CORS preflights of these requests pass without a credential. Not set: deny.", words("allow", "deny")),
 	), "name")
 	exempt := &jsonschema.Schema{
@@ -50,6 +54,16 @@ func ruleSchema() *jsonschema.Schema {
 	bound := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Required: []string{"require"}}, {Required: []string{"credentials"}}}}
 	rule.If, rule.Then = exempt, &jsonschema.Schema{Not: bound}
 	return rule
+}
+
+func resourceSchema() *jsonschema.Schema {
+	uri := func() *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Pattern: "^https?://[^?#]+$"} }
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{uri(), required(object(
+		key("url", "As clients name it, such as https://mcp.example.com/mcp; without a slash at its end.", uri()),
+		key("name", "For people.", someText()),
+		key("documentation", "A URL for people.", someText()),
+		key("scopes", "Scopes that clients may ask for.", texts()),
+	), "url")}}
 }
 
 func requireSchema() *jsonschema.Schema {
@@ -67,6 +81,7 @@ func requireSchema() *jsonschema.Schema {
 		anyOf("permissions", "Permission slugs."),
 		anyOf("entitlements", "Entitlements."),
 		anyOf("feature_flags", "Feature flags."),
+		anyOf(policy.Scopes, "Scopes that the OAuth client was granted. Only bearer tokens of OAuth clients have any."),
 		key(claimsKey, "Claims that a JWT template puts into the token, by name: a list, or a mapping of any and all.", claimsSchema()),
 		key(policy.MaxAuthAge, "How long ago the sign-in may be: 90s, 15m, 12h. Older: signs in again.", durationSchema()),
 		key(policy.Impersonation, "Whether somebody may be there as another user. Not set: allow.", words("deny", "allow")),
@@ -106,6 +121,7 @@ func checkSchema() *jsonschema.Schema {
 			key("permissions", "Permission slugs.", texts()),
 			key("entitlements", "Entitlements.", texts()),
 			key("feature_flags", "Feature flags.", texts()),
+			claim("scope", "Scopes of an OAuth client, with spaces between them."),
 			key("act", "Who is really there.", required(object(claim("sub", "Their email address.")), "sub")),
 			key("auth_age", "How long ago the sign-in was: 90s, 15m, 12h.", durationSchema()),
 		))),

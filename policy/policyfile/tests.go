@@ -155,7 +155,7 @@ func (d *decoder) identity(n *yaml.Node, where string, now time.Time, extra []st
 		}
 		keys, claims[key] = append(keys, key), claim
 	}
-	values := d.mapping(n, where, append(slices.Clone(keys), extra...)...)
+	values := d.mapping(n, where, slices.Concat(keys, []string{scopeKey}, extra)...)
 	if values != nil && len(n.Content) == 0 {
 		d.report(n.Line, "%s must not be empty: leave it out where nobody is signed in", where)
 	}
@@ -171,8 +171,17 @@ func (d *decoder) identity(n *yaml.Node, where string, now time.Time, extra []st
 		}
 	}
 	id.Extra = identity.NewExtra(others)
+	if value := values[scopeKey]; value != nil {
+		if id.Extra == nil {
+			id.Extra = &identity.Extra{}
+		}
+		id.Extra.Scopes = strings.Fields(d.string(value, where+": "+scopeKey))
+	}
 	return id
 }
+
+// scopeKey is the claim with the scopes that an OAuth client was granted, spaces between them.
+const scopeKey = "scope"
 
 // texts reads one string or a list of them.
 func (d *decoder) texts(n *yaml.Node, where string) []string {

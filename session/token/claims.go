@@ -26,6 +26,7 @@ type Claims struct {
 	Issuer            string   // iss
 	ClientID          string   // client_id
 	Audience          []string // aud, usually absent
+	Scopes            []string // scope, of tokens of OAuth clients
 	IssuedAt          time.Time
 	NotBefore         time.Time
 	ExpiresAt         time.Time
@@ -95,12 +96,17 @@ func parseClaims(payload []byte) (*Claims, error) {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	var audience jwt.Audience
+	var scope string
 	if err := identity.Decode(members, []identity.Claim{
 		{Name: "jti", Into: &c.ID}, {Name: "iss", Into: &c.Issuer}, {Name: "client_id", Into: &c.ClientID}, {Name: "aud", Into: &audience},
+		{Name: "scope", Into: &scope},
 		{Name: "iat", Into: &c.IssuedAt}, {Name: "nbf", Into: &c.NotBefore}, {Name: "exp", Into: &c.ExpiresAt},
 	}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	c.Audience = audience
+	if scope != "" {
+		c.Scopes = strings.Fields(scope)
+	}
 	return c, nil
 }

@@ -64,8 +64,24 @@ type Verifier struct {
 // older ones don't: the key set is the client's own. Where it has a client id, that
 // must be ClientID; where it has only an audience, that must contain it.
 func (v *Verifier) Verify(ctx context.Context, t *Token) (*Claims, error) {
+	return v.verify(ctx, t, v.madeFor)
+}
+
+// VerifyFor is Verify for a token that has to be made for something in particular: madeFor says what is wrong with its
+// audience, in place of ClientID and Audiences. Issuers is required.
+func (v *Verifier) VerifyFor(ctx context.Context, t *Token, madeFor func(c *Claims) error) (*Claims, error) {
+	if len(v.Issuers) == 0 {
+		return nil, fmt.Errorf("%w: no issuer is known", ErrInvalid)
+	}
+	return v.verify(ctx, t, madeFor)
+}
+
+func (v *Verifier) verify(ctx context.Context, t *Token, madeFor func(c *Claims) error) (*Claims, error) {
 	claims := t.claims
 	if err := v.check(claims); err != nil {
+		return nil, err
+	}
+	if err := madeFor(claims); err != nil {
 		return nil, err
 	}
 	key, err := v.key(ctx, t.signed.Signatures[0].Protected.KeyID)
@@ -96,17 +112,24 @@ func (v *Verifier) check(c *Claims) error {
 		return fmt.Errorf("%w: no exp", ErrInvalid)
 	case v.now().Before(c.NotBefore.Add(-leeway)):
 		return ErrEarly
-	case len(v.Audiences) > 0:
-		return madeFor(c, v.Audiences...)
-	case c.ClientID != "" && c.ClientID != v.ClientID:
-		return fmt.Errorf("%w: another client's", ErrInvalid)
-	case c.ClientID == "" && len(c.Audience) > 0:
-		return madeFor(c, v.ClientID)
 	}
 	return nil
 }
 
-func madeFor(c *Claims, audiences ...string) error {
+// madeFor reports whether the token is for the client, or for one of the audiences.
+func (v *Verifier) madeFor(c *Claims) error {
+	switch {
+	case len(v.Audiences) > 0:
+		return hasAudience(c, v.Audiences...)
+	case c.ClientID != "" && c.ClientID != v.ClientID:
+		return fmt.Errorf("%w: another client's", ErrInvalid)
+	case c.ClientID == "" && len(c.Audience) > 0:
+		return hasAudience(c, v.ClientID)
+	}
+	return nil
+}
+
+func hasAudience(c *Claims, audiences ...string) error {
 	if !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(audiences, a) }) {
 		return fmt.Errorf("%w: another audience's", ErrInvalid)
 	}
