@@ -103,6 +103,7 @@ func Run(ctx context.Context, o Options, report func(Finding)) (failed bool, err
 type examination struct {
 	Options
 	page   *url.URL
+	given  string // the operator's cookies; Cookie are those of now
 	client http.Client
 	report func(Finding)
 
@@ -142,7 +143,7 @@ func newExamination(o Options) (*examination, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &examination{Options: o, page: u, client: newClient()}, nil
+	return &examination{Options: o, page: u, given: o.Cookie, client: newClient()}, nil
 }
 
 var headerName = regexp.MustCompile(`^[A-Za-z0-9]+(-[A-Za-z0-9]+)+$`)

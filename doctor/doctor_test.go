@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -161,6 +162,47 @@ func TestCertificate(t *testing.T) {
 	}
 	if len(found["script"]) != 1 {
 		t.Errorf("got %v, want the rest examined", found)
+	}
+}
+
+// The app's own cookies are none of the session's; the session's are known by their name or their length.
+func TestCookiesOfTheApp(t *testing.T) {
+	t.Parallel()
+	sealed := strings.Repeat("s", 600)
+	for name, test := range map[string]struct {
+		cookie, set, again string // the operator's, what the page sets for it, and what a script's answer does
+		want               doctor.Result
+	}{
+		"the app's":                           {"wos-session=a; app=1", "app=2; HttpOnly", "", doctor.Skip},
+		"the session's":                       {"wos-session=a", "wos-session=b; HttpOnly; SameSite=Lax", "wos-session=b; HttpOnly; SameSite=Lax", doctor.OK},
+		"the session's, of another name":      {"sid=" + sealed, "sid=b; HttpOnly; SameSite=None", "sid=b; HttpOnly; SameSite=None", doctor.OK},
+		"the session's, without SameSite":     {"wos-session=a", "wos-session=b; HttpOnly", "", doctor.Fail},
+		"the session's, readable for scripts": {"sid=" + sealed, "sid=b; SameSite=Lax", "", doctor.Fail},
+		"a chunk of the session's":            {"sid=" + sealed + "; sid.1=x", "sid.1=b; HttpOnly; SameSite=Lax", "sid.1=b; HttpOnly; SameSite=Lax", doctor.OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var origin string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.Header.Get("Cookie") == "":
+					w.Header().Set("X-Auth-Reason", "no_session")
+					w.Header().Set("Cache-Control", "no-store")
+					w.Header().Set("Location", "/_auth/login?rd="+url.QueryEscape(origin+r.URL.RequestURI()))
+					w.WriteHeader(http.StatusSeeOther)
+				case r.Header.Get("Sec-Fetch-Mode") == "navigate":
+					w.Header().Set("Set-Cookie", test.set)
+				case test.again != "":
+					w.Header().Set("Set-Cookie", test.again)
+				}
+			}))
+			t.Cleanup(server.Close)
+			origin = server.URL
+			fs := examine(t, doctor.Options{URL: origin, Cookie: test.cookie})["new-cookie"]
+			if len(fs) != 1 || fs[0].Result != test.want {
+				t.Errorf("got %v, want %s", fs, test.want)
+			}
+		})
 	}
 }
 

@@ -19,7 +19,7 @@ func session(ctx context.Context, e *examination) {
 	old := e.Cookie
 	first := e.ask(ctx, request{url: e.page.String(), header: document(), session: old, shown: "the session"})
 	a := first
-	if first.setsCookie() {
+	if e.newSession(first) != nil {
 		e.takeCookies(first)
 	}
 	if to := first.location(); to != nil && to.String() == e.page.String() { // with a new cookie
@@ -49,14 +49,29 @@ func session(ctx context.Context, e *examination) {
 	identity(ctx, e)
 }
 
-// setsCookie reports whether the answer sets a cookie that a session could be in.
-func (a answer) setsCookie() bool {
+// newSession are the cookies with which an answer renews the session; the app may set cookies of its own.
+func (e *examination) newSession(a answer) []*http.Cookie {
+	var renewed []*http.Cookie
 	for _, c := range (&http.Response{Header: a.header}).Cookies() {
-		if c.MaxAge >= 0 && c.Value != "" && c.HttpOnly {
-			return true
+		if c.MaxAge >= 0 && c.Value != "" && e.isSession(c.Name) {
+			renewed = append(renewed, c)
 		}
 	}
-	return false
+	return renewed
+}
+
+// isSession reports whether a cookie is one of the session's: by its usual name, or because the operator's of this name, or the first
+// of its chunks, is as long as a sealed session.
+func (e *examination) isSession(name string) bool {
+	const leastSealed = 512 // bytes
+	base, _, _ := strings.Cut(name, ".")
+	if strings.HasPrefix(name, "wos-session") {
+		return true
+	}
+	return slices.ContainsFunc((&http.Request{Header: http.Header{"Cookie": {e.given}}}).Cookies(), func(c *http.Cookie) bool {
+		own, _, _ := strings.Cut(c.Name, ".")
+		return own == base && len(c.Value) >= leastSealed
+	})
 }
 
 // takeCookies puts the cookies that an answer sets in place of the operator's.
@@ -79,25 +94,26 @@ func (e *examination) takeCookies(a answer) {
 // newCookie looks at whether a refreshed session reaches the browser. old is the operator's cookie, first the answer to it.
 func newCookie(ctx context.Context, e *examination, first answer, old string) {
 	const check = "new-cookie"
-	if !first.setsCookie() {
+	if e.newSession(first) == nil {
 		switch due := e.dueAtService(ctx, old); {
 		case due == nil:
 			e.skip(check, "the session is fresh, or its new cookie is lost: give the same cookie again after its access token's lifetime (5 minutes, unless changed at WorkOS), and -service")
-		case due.setsCookie():
+		case e.newSession(*due) != nil:
 			e.fail(check, first, "the service sends a new session cookie, and it is lost on its way to the browser", passNewCookie)
 		default:
 			e.skip(check, "the session is fresh: give the same cookie again after its access token's lifetime (5 minutes, unless changed at WorkOS)")
 		}
 		return
 	}
-	for _, c := range (&http.Response{Header: first.header}).Cookies() {
-		if c.HttpOnly && c.MaxAge >= 0 && (c.SameSite != http.SameSiteLaxMode || !c.Secure && e.page.Scheme == "https") {
-			e.fail(check, first, fmt.Sprintf("the cookie %s has lost Secure or SameSite=Lax on its way", c.Name), keepAttributes)
+	for _, c := range e.newSession(first) {
+		sameSite := c.SameSite == http.SameSiteLaxMode || c.SameSite == http.SameSiteNoneMode // WORKOS_COOKIE_SAMESITE
+		if !c.HttpOnly || !sameSite || !c.Secure && e.page.Scheme == "https" {
+			e.fail(check, first, fmt.Sprintf("the cookie %s has lost HttpOnly, Secure or SameSite on its way", c.Name), keepAttributes)
 			return
 		}
 	}
 	e.ok(check, first, "a page gets the new session cookie")
-	if a := e.ask(ctx, request{url: e.page.String(), header: fetch(), session: old, shown: "fetch and the old session"}); !a.setsCookie() {
+	if a := e.ask(ctx, request{url: e.page.String(), header: fetch(), session: old, shown: "fetch and the old session"}); e.newSession(a) == nil {
 		e.warn(check, a, "a script's answer doesn't carry it: the next page does, and until then the old cookie counts", passNewCookie)
 	}
 }
