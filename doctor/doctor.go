@@ -110,6 +110,7 @@ type examination struct {
 	login    *url.URL // where a denied page leads to, without its query; nil: not known
 	callback *url.URL // the redirect URI that AuthKit is told; nil: not known
 	clocked  bool     // the deployment's clock was compared
+	moved    bool     // the page's slash at the end was put right
 }
 
 func newExamination(o Options) (*examination, error) {

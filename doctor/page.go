@@ -37,6 +37,10 @@ func page(ctx context.Context, e *examination) bool {
 		e.page = to
 		return page(ctx, e)
 	}
+	if to := a.location(); to != nil && !e.moved && to.Host == e.page.Host && to.Path != e.page.Path && strings.Trim(to.Path, "/") == strings.Trim(e.page.Path, "/") {
+		e.moved, e.page = true, to // a gateway that adds a slash, or takes one away
+		return page(ctx, e)
+	}
 	if e.Gateway == "" {
 		e.Gateway = gatewayOf(a.header.Get("Server"))
 	}
