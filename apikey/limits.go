@@ -27,8 +27,10 @@ const (
 // limits decide whether WorkOS may be asked about one more key.
 type limits struct {
 	known, unknown *quota
-	clients        *otter.Cache[netip.Prefix, *rate.Limiter] // of unknown keys
-	log            zerolog.Logger
+	clients        interface { // of unknown keys; for the reason of cache
+		ComputeIfAbsent(client netip.Prefix, limiter func() (*rate.Limiter, bool)) (*rate.Limiter, bool)
+	}
+	log zerolog.Logger
 
 	mu     sync.Mutex
 	warned map[string]time.Time // when a message was last logged

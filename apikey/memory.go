@@ -25,10 +25,18 @@ type valid struct {
 // memory is what this process knows of keys. It goes by the times in it; the caches'
 // own only make room.
 type memory struct {
-	good   *otter.Cache[hash, *valid]
-	bad    *otter.Cache[hash, time.Time] // refused then
-	seen   *otter.Cache[hash, time.Time] // valid then
-	failed *otter.Cache[hash, time.Time] // WorkOS couldn't say then
+	good   cache[*valid]
+	bad    cache[time.Time] // refused then
+	seen   cache[time.Time] // valid then
+	failed cache[time.Time] // WorkOS couldn't say then
+}
+
+// cache is one of the library's. It is an interface because every package that imports a type with one of its generic caches in it
+// compiles all of that anew.
+type cache[V any] interface {
+	GetIfPresent(h hash) (V, bool)
+	Set(h hash, v V) (V, bool)
+	Invalidate(h hash) (V, bool)
 }
 
 func newMemory() *memory {
@@ -42,7 +50,7 @@ func newMemory() *memory {
 	}
 }
 
-func newTimes(ttl time.Duration) *otter.Cache[hash, time.Time] {
+func newTimes(ttl time.Duration) cache[time.Time] {
 	return otter.Must(&otter.Options[hash, time.Time]{
 		MaximumSize: maxKeys, ExpiryCalculator: otter.ExpiryWriting[hash, time.Time](ttl),
 	})

@@ -47,11 +47,11 @@ func start(t *testing.T, change func(*world, *Config)) *world {
 	}
 	w.Validator = New(c)
 	t.Cleanup(func() { // otter's goroutines would keep a bubble open
-		w.memory.good.StopAllGoroutines()
-		w.memory.bad.StopAllGoroutines()
-		w.memory.seen.StopAllGoroutines()
-		w.memory.failed.StopAllGoroutines()
-		w.limits.clients.StopAllGoroutines()
+		for _, cache := range []any{w.memory.good, w.memory.bad, w.memory.seen, w.memory.failed, w.limits.clients} {
+			if stop, ok := cache.(interface{ StopAllGoroutines() bool }); ok && !stop.StopAllGoroutines() {
+				t.Error("otter's goroutines had stopped already")
+			}
+		}
 	})
 	return w
 }

@@ -93,8 +93,10 @@ const (
 // loads a forbidden page again and again doesn't have WorkOS asked each time.
 type memberships struct {
 	client *authkit.Client
-	byUser *otter.Cache[string, lookup]
-	slots  chan struct{}
+	byUser interface {
+		Get(ctx context.Context, userID string, ask otter.Loader[string, lookup]) (lookup, error)
+	}
+	slots chan struct{}
 }
 
 // lookup is what WorkOS said, or why it could not be asked.

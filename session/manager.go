@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"github.com/maypok86/otter/v2/stats"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -63,8 +62,8 @@ type Manager struct {
 
 // state is what the Managers of all sites share.
 type state struct {
-	remembered *otter.Cache[valueHash, *Verified] // by the hash of a cookie
-	bearers    *otter.Cache[valueHash, *bearer]   // by the hash of a bearer token
+	remembered memory[*Verified] // by the hash of a cookie
+	bearers    memory[*bearer]   // by the hash of a bearer token
 	hasher     *hasher
 	records    *replica.Replica
 	refresher  *refresher
@@ -85,8 +84,9 @@ func New(c Config) (*Manager, error) {
 		c.RotationTTL = 30 * 24 * time.Hour
 	}
 	cookieCount, bearerCount := stats.NewCounter(), stats.NewCounter()
+	remembered := newMemory[*Verified](maxRemembered, maxRememberedBytes, cookieCount)
 	m := &Manager{Config: c, state: &state{
-		remembered: newMemory[*Verified](maxRemembered, maxRememberedBytes, cookieCount),
+		remembered: remembered,
 		bearers:    newMemory[*bearer](maxBearers, maxBearerBytes, bearerCount),
 		switches:   newSwitches(),
 		metrics:    newMetrics(c.Metrics),
@@ -107,7 +107,7 @@ func New(c Config) (*Manager, error) {
 		return nil, err
 	}
 	m.refresher = newRefresher(m)
-	m.observe(c.Metrics, cookieCount, bearerCount)
+	m.observe(c.Metrics, cookieCount, bearerCount, func() (sessions int, bytes uint64) { return remembered.EstimatedSize(), remembered.WeightedSize() })
 	return m, nil
 }
 

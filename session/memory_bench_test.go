@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/maypok86/otter/v2"
+
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
@@ -50,8 +52,9 @@ func BenchmarkMemory(b *testing.B) {
 				for i := range count {
 					m.see(i)
 				}
-				m.remembered.CleanUp()
-				report(b, heap()-before, m.remembered.EstimatedSize())
+				remembered := m.remembered.(*otter.Cache[valueHash, *Verified])
+				remembered.CleanUp()
+				report(b, heap()-before, remembered.EstimatedSize())
 				runtime.KeepAlive(m)
 			}
 		})

@@ -48,8 +48,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// observe registers what can be read off a Manager.
-func (m *Manager) observe(r prometheus.Registerer, remembered, bearers *stats.Counter) {
+// observe registers what can be read off a Manager. size is how many sessions are remembered, and about how much memory they take.
+func (m *Manager) observe(r prometheus.Registerer, remembered, bearers *stats.Counter, size func() (sessions int, bytes uint64)) {
 	f := promauto.With(r)
 	gauge := func(name, help string, read func() float64) {
 		f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read)
@@ -65,8 +65,8 @@ func (m *Manager) observe(r prometheus.Registerer, remembered, bearers *stats.Co
 	lookups(remembered, "remembered_lookups_total", "Lookups of session cookies in memory, by result.")
 	lookups(bearers, "bearer_lookups_total", "Lookups of bearer tokens in memory, by result.")
 	counter(remembered, "remembered_evictions_total", "Remembered sessions that made room for others.", nil, func(s stats.Stats) uint64 { return s.Evictions })
-	gauge("remembered_sessions", "Verified sessions in memory.", func() float64 { return float64(m.remembered.EstimatedSize()) })
-	gauge("remembered_bytes", "About how much memory they take.", func() float64 { return float64(m.remembered.WeightedSize()) })
+	gauge("remembered_sessions", "Verified sessions in memory.", func() float64 { n, _ := size(); return float64(n) })
+	gauge("remembered_bytes", "About how much memory they take.", func() float64 { _, bytes := size(); return float64(bytes) })
 	gauge("refreshes_pending", "Refreshes under way or waiting for their turn.", func() float64 { return float64(m.refresher.pending()) })
 	gauge("authkit_breaker_open", "1 while the circuit breaker spares AuthKit, because refreshes of several sessions failed.", func() float64 {
 		if m.BreakerOpen() {

@@ -94,6 +94,13 @@ func (l *lists) compact(id *identity.Identity) {
 	}
 }
 
+// memory is a cache of what was verified. It is an interface because every package that imports a type with one of the library's
+// generic caches in it compiles all of that anew.
+type memory[V any] interface {
+	GetIfPresent(hash valueHash) (V, bool)
+	Set(hash valueHash, v V) (V, bool)
+}
+
 // newMemory remembers what was verified, as much of it as fits.
 func newMemory[V interface{ size() uint32 }](items, bytes uint64, counter *stats.Counter) *otter.Cache[valueHash, V] {
 	return otter.Must(&otter.Options[valueHash, V]{

@@ -22,7 +22,9 @@ const (
 
 // switches limits the switches of each session.
 type switches struct {
-	bySession *otter.Cache[family.Key, *rate.Limiter]
+	bySession interface { // for the reason of memory
+		ComputeIfAbsent(key family.Key, limiter func() (*rate.Limiter, bool)) (*rate.Limiter, bool)
+	}
 }
 
 func newSwitches() *switches {

@@ -223,6 +223,12 @@ type renewed struct {
 	since time.Time
 }
 
+// renewals are the library's cache. It is an interface because every package that imports a type with one of its generic caches in
+// it compiles all of that anew.
+type renewals interface {
+	Compute(key renewal, change func(old renewed, found bool) (renewed, otter.ComputeOp)) (renewed, bool)
+}
+
 // renew reports whether one more of them is allowed: so many in 60 s.
 func (h *Handler) renew(key renewal, limit int) bool {
 	now := h.Now()

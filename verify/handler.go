@@ -69,9 +69,9 @@ type Config struct {
 type Handler struct {
 	Config
 	hasPolicy    bool
-	single       *site.Site                     // nil: there are several
-	emailIsLogin bool                           // by the identity headers
-	renewals     *otter.Cache[renewal, renewed] // redirects that brought a cookie, of the last minute
+	single       *site.Site // nil: there are several
+	emailIsLogin bool       // by the identity headers
+	renewals     renewals   // redirects that brought a cookie, of the last minute
 	metrics      *metrics
 	cookiesLost  sync.Once
 }
