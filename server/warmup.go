@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -37,6 +39,7 @@ func (s *Server) warmUp(ctx context.Context) {
 		}
 	}
 	s.checkAPIKey(ctx)
+	s.checkDomain(ctx)
 }
 
 // wrongSetting says which setting a failed fetch of the key set points to, with %s for AuthKit's
@@ -64,4 +67,46 @@ func (s *Server) checkAPIKey(ctx context.Context) {
 		s.log.Error().Str("event", "start").Err(err).Msgf(
 			"WORKOS_API_KEY is refused by %s: copy it again from the WorkOS dashboard, API Keys", s.config.APIURL())
 	}
+}
+
+// checkDomain compares AUTHKIT_DOMAIN with what the authorization server there calls itself: clients find it by the former, and
+// compare it with the latter byte by byte (RFC 8414, 3.3).
+func (s *Server) checkDomain(ctx context.Context) {
+	if s.config.AuthKitDomain == nil {
+		return
+	}
+	domain := s.config.AuthKitDomain.String()
+	issuer, err := issuerOf(ctx, domain)
+	switch {
+	case ctx.Err() != nil: // stopped meanwhile
+	case err != nil:
+		s.log.Warn().Str("event", "start").Err(err).Msgf("AUTHKIT_DOMAIN: the metadata of %s can't be read, so whether that is its issuer is open", domain)
+	case issuer != domain:
+		s.log.Error().Str("event", "start").Str("issuer", issuer).Msgf("AUTHKIT_DOMAIN is %s, and the authorization server there calls itself otherwise: write its issuer", domain)
+	}
+}
+
+// issuerOf asks an authorization server for its metadata.
+func issuerOf(ctx context.Context, domain string) (string, error) {
+	const maxMetadata = 64 << 10
+	client := http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, domain+"/.well-known/oauth-authorization-server", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var found struct {
+		Issuer string `json:"issuer"`
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %d", response.StatusCode)
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxMetadata)).Decode(&found); err != nil || found.Issuer == "" {
+		return "", errors.New("the answer names no issuer")
+	}
+	return found.Issuer, nil
 }

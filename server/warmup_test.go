@@ -74,3 +74,49 @@ func TestWrongHostname(t *testing.T) {
 		t.Errorf("another host's certificate: got %q", got)
 	}
 }
+
+// The authorization server of resources calls itself as AUTHKIT_DOMAIN does, or the log says so.
+func TestStartComparesTheDomain(t *testing.T) {
+	t.Parallel()
+	const at = "/.well-known/oauth-authorization-server"
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc // nil: the emulator's
+		want   string           // "": nothing is said
+	}{
+		"the same":      {nil, ""},
+		"another":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"issuer":"https://auth.example.com"}`) }, `"level":"error","event":"start","issuer":"https://auth.example.com"`},
+		"with a slash":  {func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, `{"issuer":"http://%s/"}`, r.Host) }, "AUTHKIT_DOMAIN is http://"},
+		"none":          {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) }, "names no issuer"},
+		"not there":     {http.NotFound, "status 404"},
+		"led elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/sso/jwks/x", http.StatusFound) }, "status 302"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "AUTHKIT_DOMAIN", "AUTHKIT")
+			asked := make(chan struct{}, 10)
+			front := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != at {
+					w.authKit.ServeHTTP(rw, r)
+					return
+				}
+				defer func() { asked <- struct{}{} }()
+				if tt.answer == nil {
+					w.authKit.ServeHTTP(rw, r)
+					return
+				}
+				tt.answer(rw, r)
+			})
+			w.front.Store(&front)
+			s := serve(t, w)
+			<-asked
+			if tt.want != "" {
+				eventually(t, "a line about it", func() bool { return strings.Contains(w.log.String(), tt.want) })
+			}
+			s.stop()
+			<-s.done
+			if log := w.log.String(); tt.want == "" && strings.Contains(log, "AUTHKIT_DOMAIN") {
+				t.Errorf("got %s, want nothing about it", log)
+			}
+		})
+	}
+}
