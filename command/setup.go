@@ -53,6 +53,11 @@ func runSetup(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
+	if o.out != "" { // before anything is registered
+		if err := unwritten(o.out, c.Files); err != nil {
+			return fmt.Errorf("setup: -out: %w", err)
+		}
+	}
 	base, baseVariables, err := workOS(p.environ)
 	if err != nil {
 		return err

@@ -118,6 +118,24 @@ func TestSetupAsks(t *testing.T) {
 	}
 }
 
+// Files of a gateway's that are there are noticed before anything is registered.
+func TestSetupWithFilesThatAreThere(t *testing.T) {
+	t.Parallel()
+	e, environ := emulated(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, ".env")
+	_, err := setUp(t, environ, "", "-yes", "-gateway", "caddy", "-app", "https://app.example.invalid", "-upstream", "app:8080", "-env", file, "-out", dir)
+	if err == nil || !strings.Contains(err.Error(), "Caddyfile is there already, and nothing is written") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(file); err == nil || len(e.RedirectURIs()) != 0 {
+		t.Errorf("got a file (%v) or %q, want neither", err, e.RedirectURIs())
+	}
+}
+
 func TestSetupMistakes(t *testing.T) {
 	t.Parallel()
 	_, environ := emulated(t)

@@ -84,13 +84,21 @@ func (p process) handOut(files []snippet.File, directory string) error {
 	return nil
 }
 
-// writeFiles writes files into a directory, none of which is there yet.
-func writeFiles(directory string, files []snippet.File) error {
+// unwritten is an error where one of the files is in a directory already.
+func unwritten(directory string, files []snippet.File) error {
 	for _, f := range files {
 		path := filepath.Join(directory, f.Name)
 		if _, err := os.Lstat(path); err == nil {
 			return fmt.Errorf("%s is there already, and nothing is written: choose another directory", path)
 		}
+	}
+	return nil
+}
+
+// writeFiles writes files into a directory, none of which is there yet.
+func writeFiles(directory string, files []snippet.File) error {
+	if err := unwritten(directory, files); err != nil {
+		return err
 	}
 	for _, f := range files {
 		path := filepath.Join(directory, f.Name)
