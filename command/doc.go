@@ -5,7 +5,9 @@
 //	       demo         demo
 //	       emulator     emulator
 //	       policy       policy
+//	       setup        setup
 //	       snippet      snippet
+//	       doctor       doctor
 //	       config       config
 //	       healthcheck  a running service's /healthz
 //	       version      the build's own information

@@ -7,12 +7,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
 )
 
@@ -100,7 +100,7 @@ func (e *examination) withoutQuery(ctx context.Context) bool {
 // certificate looks at how the connection is protected.
 func certificate(e *examination, a answer) {
 	if e.page.Scheme == "http" {
-		if isLocal(e.page.Hostname()) {
+		if site.IsLocal(e.page.Hostname()) {
 			e.skip("certificate", "http on this machine")
 		} else {
 			e.fail("certificate", a, "without TLS the session cookie can be read on the way", validTLS)
@@ -207,9 +207,4 @@ func returnURL(ctx context.Context, e *examination) {
 		}
 	}
 	e.ok(check, answer{}, "after the sign-in a browser comes back to its URL, byte for byte")
-}
-
-func isLocal(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }

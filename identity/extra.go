@@ -17,8 +17,8 @@ type Extra struct {
 	Actor  string   // to whom the user has delegated, such as an agent; never an impersonator
 
 	// claims are those that AuthKit itself doesn't have: a JWT template of the operator's puts them there. A claim has
-	// values: a text, a number or a truth value as its JSON says it has one, a list of them each. What else there may be
-	// (objects, lists in lists, values with control characters) is left out, and so is null: nothing is met by it.
+	// values: a text, a number or a truth value as its JSON says it has one, a list of them each. Objects, lists in
+	// lists and values with control characters are left out, and so is null: nothing is met by them.
 	claims string
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 )
 
-// What a rule asks of the claims of a JWT template, and who meets it.
+// A rule asks for values of the claims of a JWT template; nobody meets it without them.
 func TestRequiredClaims(t *testing.T) {
 	t.Parallel()
 	p, err := New([]Rule{{Name: "a", Require: Requirements{Lists: []ListRequirement{

@@ -1,10 +1,11 @@
 package policy
 
 import (
-	"net"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
 // Resource is an OAuth protected resource (RFC 9728): apps that MCP clients, command lines and agents reach with access
@@ -71,7 +72,7 @@ func (r *Resource) read() string {
 	switch {
 	case err != nil || u.Host == "" || len(r.URL) > maxResource || u.Scheme != "https" && u.Scheme != "http":
 		return Quote(r.URL) + " is no URL such as https://mcp.example.com/mcp"
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !site.IsLocal(u.Hostname()):
 		return Quote(r.URL) + ": http is for localhost: write https"
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(r.URL, "#"):
 		return Quote(r.URL) + ": leave out user, query and fragment"
@@ -115,11 +116,6 @@ func (r *Resource) same(other *Resource) bool {
 // below reports whether all that a glob matches is a path or below it.
 func below(glob, path string) bool {
 	return glob == path || strings.HasPrefix(glob, path+"/")
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 // MetadataPath is where a resource's metadata is, on its host (RFC 9728, 3.1).

@@ -9,7 +9,7 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
-// metadata is what clients learn of a protected resource (RFC 9728, 2).
+// metadata describes a protected resource to its clients (RFC 9728, 2).
 type metadata struct {
 	Resource      string   `json:"resource"`
 	Servers       []string `json:"authorization_servers"`

@@ -32,7 +32,7 @@ func newResourceWorld(t *testing.T) *world {
 	return newWorld(t, "POLICY_FILE", file, "AUTHKIT_DOMAIN", "AUTHKIT", "GATEWAY", "traefik").ready(t)
 }
 
-// What clients learn of a resource, without a credential. Nothing of it is made of the request.
+// Clients learn of a resource without a credential, and nothing that they learn is made of the request.
 func TestResourceMetadata(t *testing.T) {
 	t.Parallel()
 	w := newResourceWorld(t)

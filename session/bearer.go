@@ -30,7 +30,14 @@ func (a *Audience) key() string {
 	if a == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s %t %t", a.URL, a.Machines, a.Agents)
+	key := a.URL // as it is for most: a request costs no text of its own
+	if a.Machines {
+		key += " m2m"
+	}
+	if a.Agents {
+		key += " agents"
+	}
+	return key
 }
 
 // bearer is a bearer token that was verified.
