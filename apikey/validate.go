@@ -82,5 +82,8 @@ func (v *Validator) askWorkOS(ctx context.Context, key string, now time.Time) (*
 	if answer.UserID != "" {
 		id.Subject = answer.UserID
 	}
+	if answer.AgentID != "" {
+		id.Extra = &identity.Extra{Actor: answer.AgentID}
+	}
 	return &valid{identity: id, id: answer.ID, since: now}, nil
 }

@@ -71,7 +71,7 @@ func New(c Config) *Validator {
 }
 
 // Verify returns whom an API key stands for: its user, or else the key itself, with
-// its organization and permissions. The identity is shared and must not be changed.
+// its organization and permissions; of one that was issued for an agent, this is the actor. The identity is shared and must not be changed.
 // client is where the request came from, as far as that can be trusted; all that are
 // invalid count as one. The error is ErrInvalid, a *LimitedError, or a
 // *session.Outage when WorkOS is unavailable.

@@ -135,6 +135,28 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
+// A key that was issued for an agent says so, also when it is remembered: a rule has to let agents in, and news may be about the agent.
+func TestAgentsKey(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	w := start(t, func(w *world, c *Config) {
+		w.keys[key] = authkit.APIKey{ID: "api_key_1", OrganizationID: "org_1", UserID: "user_1", AgentID: "agent_reg_1"}
+		c.Revoked = func(id *identity.Identity, _ string, _ time.Time) bool {
+			asked++
+			return id.Extra.DelegatedTo() != "agent_reg_1"
+		}
+	})
+	for range 3 {
+		if id := w.valid(t, key, client); id.Subject != "user_1" || id.Extra.DelegatedTo() != "agent_reg_1" {
+			t.Errorf("got %+v for %q, want user_1 for agent_reg_1", id, id.Extra.DelegatedTo())
+		}
+	}
+	w.wantCalls(t, 1)
+	if asked != 2 {
+		t.Errorf("got %d looks for news, want 2", asked)
+	}
+}
+
 // A key about which news keep coming is validated each time, and still is a known one.
 func TestRevokedKeyStaysKnown(t *testing.T) {
 	t.Parallel()

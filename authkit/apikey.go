@@ -17,6 +17,7 @@ type APIKey struct {
 	OrganizationID string // never empty
 	UserID         string // the owner, empty where that is the organization
 	Permissions    []string
+	AgentID        string // of the agent's registration that it was issued for, empty for everybody else's
 }
 
 // ValidateAPIKey asks WorkOS whether value is a customer's API key. false is a
@@ -68,7 +69,8 @@ func (c *Client) ask(call func(*http.Client) error) (*recorder, error) {
 // is an error.
 func readValidation(answer *recorder) (APIKey, bool, error) {
 	var a struct {
-		APIKey json.RawMessage `json:"api_key"`
+		APIKey  json.RawMessage `json:"api_key"`
+		AgentID *string         `json:"agent_registration_id"`
 	}
 	if json.Unmarshal(answer.body, &a) != nil || a.APIKey == nil {
 		return APIKey{}, false, answer.unreadable()
@@ -85,6 +87,7 @@ func readValidation(answer *recorder) (APIKey, bool, error) {
 			OrganizationID string `json:"organization_id"`
 		} `json:"owner"`
 		Permissions []string `json:"permissions"`
+		AgentID     *string  `json:"agent_registration_id"` // in case it comes to stand here
 	}
 	if json.Unmarshal(a.APIKey, &k) != nil {
 		return APIKey{}, false, answer.unreadable()
@@ -100,6 +103,14 @@ func readValidation(answer *recorder) (APIKey, bool, error) {
 		}
 	default:
 		return APIKey{}, false, answer.unclear("API key with an owner of an unknown type")
+	}
+	for _, agent := range []*string{a.AgentID, k.AgentID} {
+		if agent != nil && *agent == "" {
+			return APIKey{}, false, answer.unclear("API key of an agent without its id")
+		}
+		if agent != nil {
+			key.AgentID = *agent
+		}
 	}
 	switch {
 	case key.ID == "":

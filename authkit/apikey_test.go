@@ -34,7 +34,14 @@ func TestValidateAPIKey(t *testing.T) {
 			APIKey{ID: "api_key_2", Name: "CI", OrganizationID: "org_1", UserID: "user_1", Permissions: []string{}}, true},
 		{"without name and permissions", `{"api_key":{"id":"api_key_3","owner":{"type":"organization","id":"org_1"},"name":null,"permissions":null}}`,
 			APIKey{ID: "api_key_3", OrganizationID: "org_1"}, true},
+		{"an agent's", `{"api_key":` + userKey + `,"agent_registration_id":"agent_reg_1"}`,
+			APIKey{ID: "api_key_2", Name: "CI", OrganizationID: "org_1", UserID: "user_1", Permissions: []string{}, AgentID: "agent_reg_1"}, true},
+		{"an agent's, said within the key", `{"api_key":{"id":"api_key_3","owner":{"type":"organization","id":"org_1"},"agent_registration_id":"agent_reg_1"},"agent_registration_id":null}`,
+			APIKey{ID: "api_key_3", OrganizationID: "org_1", AgentID: "agent_reg_1"}, true},
+		{"no agent's", `{"api_key":{"id":"api_key_3","owner":{"type":"organization","id":"org_1"}},"agent_registration_id":null}`,
+			APIKey{ID: "api_key_3", OrganizationID: "org_1"}, true},
 		{"no key", `{"api_key":null}`, APIKey{}, false},
+		{"no key of an agent's", `{"api_key":null,"agent_registration_id":"agent_reg_1"}`, APIKey{}, false},
 		{"no key, with more in the answer", ` { "api_key" : null, "reason": "expired" } `, APIKey{}, false},
 	}
 	for _, tt := range tests {
@@ -94,6 +101,9 @@ func TestValidateAPIKeyCantTell(t *testing.T) {
 		{"a key that is true", 200, `{"api_key":true}`, garbage(200)},
 		{"an id of another type", 200, `{"api_key":{"id":1,"owner":{"type":"organization","id":"org_1"}}}`, garbage(200)},
 		{"permissions of another type", 200, `{"api_key":{"id":"api_key_1","owner":{"type":"organization","id":"org_1"},"permissions":"all"}}`, garbage(200)},
+
+		{"an agent of another type", 200, `{"api_key":` + organizationKey + `,"agent_registration_id":{"id":"agent_reg_1"}}`, garbage(200)},
+		{"an agent without an id", 200, `{"api_key":` + organizationKey + `,"agent_registration_id":""}`, unclear("API key of an agent without its id")},
 
 		{"no id", 200, `{"api_key":{"owner":{"type":"organization","id":"org_1"}}}`, unclear("API key without an id")},
 		{"no owner", 200, `{"api_key":{"id":"api_key_1"}}`, unclear("API key with an owner of an unknown type")},

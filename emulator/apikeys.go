@@ -31,6 +31,7 @@ type APIKey struct {
 	OrganizationID string   // what it opens
 	UserID         string   // who owns it there, a member; empty: the organization owns it
 	Permissions    []string // may be none
+	AgentID        string   // the agent's registration (agent_reg_…) that it was issued for, empty for everybody else's
 }
 
 // apiKey is a key as the API has it, and its value, which the API shows once.
@@ -47,6 +48,7 @@ type apiKey struct {
 
 	value          string
 	organizationID string // what it opens
+	agentID        string
 }
 
 type keyOwner struct {
@@ -71,6 +73,7 @@ func newAPIKey(k APIKey, now time.Time) *apiKey {
 		UpdatedAt:       timestamp(now),
 		value:           k.Value,
 		organizationID:  k.OrganizationID,
+		agentID:         k.AgentID,
 	}
 }
 
@@ -194,11 +197,12 @@ func (k *apiKeys) postValidation(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var answer struct {
-		APIKey *apiKey `json:"api_key"`
+		APIKey  *apiKey `json:"api_key"`
+		AgentID string  `json:"agent_registration_id,omitempty"`
 	}
 	k.mu.Lock()
 	if key, ok := k.validate(body.Value); ok {
-		answer.APIKey = &key
+		answer.APIKey, answer.AgentID = &key, key.agentID
 	}
 	k.mu.Unlock()
 	writeJSON(w, http.StatusOK, answer)

@@ -36,6 +36,16 @@ func TestValidateAPIKey(t *testing.T) {
 	}
 }
 
+// The key of an agent says so beside the key.
+func TestValidateAgentsKey(t *testing.T) {
+	t.Parallel()
+	e := start(t, nil)
+	e.want(t, "POST", validations, `{"value":"sk_emulator_globex_agent_C6W2YP9K4VTD"}`, 200, `{"api_key":{"object":"api_key","id":"api_key_01JY2M7TX9YZ5B8D0F2H6K1N3Q",`+
+		`"owner":{"type":"organization","id":"org_01JBGJ09TQM83XSSSS6YS3C4DW"},"name":"An agent's","obfuscated_value":"sk_...4VTD",`+
+		`"last_used_at":"2026-03-01T12:00:00.000Z","permissions":["reports:read"],`+
+		`"created_at":"2026-03-01T12:00:00.000Z","updated_at":"2026-03-01T12:00:00.000Z"},"agent_registration_id":"agent_reg_01JY2M8VZ0A6C9E1G3J7M2P4R"}`)
+}
+
 // createKey creates a key, and gives its id and value.
 func (e *testServer) createKey(t *testing.T, path, body string) (id, value string) {
 	t.Helper()
@@ -200,7 +210,7 @@ func TestAPIKeysAreBounded(t *testing.T) {
 	e := start(t, nil)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for range 998 {
+	for len(e.apiKeys.list) < 1000 {
 		if _, err := e.create(APIKey{Name: "x", OrganizationID: acmeID}); err != nil {
 			t.Fatal(err)
 		}
@@ -237,8 +247,8 @@ func TestSeedsFollowOrganizations(t *testing.T) {
 		config        Config
 		keys, clients int
 	}{
-		{"the seeded organizations", Config{}, 2, 1},
-		{"Globex alone", Config{Organizations: []Organization{{ID: globexID, Name: "Globex"}}}, 1, 0},
+		{"the seeded organizations", Config{}, 3, 1},
+		{"Globex alone", Config{Organizations: []Organization{{ID: globexID, Name: "Globex"}}}, 2, 0},
 		{"others", Config{Organizations: []Organization{{ID: "org_1", Name: "One"}}}, 0, 0},
 		{"none wanted", Config{APIKeys: []APIKey{}, Applications: []Application{}}, 0, 0},
 	}

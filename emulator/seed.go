@@ -60,7 +60,7 @@ func Seed() ([]User, []Organization) {
 	return users, []Organization{acme, globex}
 }
 
-// SeedAPIKeys gives the API keys of a new emulator, one of each organization of Seed.
+// SeedAPIKeys gives the API keys of a new emulator: one of each organization of Seed, and one that was issued for an agent.
 func SeedAPIKeys() []APIKey {
 	return []APIKey{{
 		ID:             "api_key_01JY2M5RT7WX3Z6B8D0F4H9K1N",
@@ -74,6 +74,13 @@ func SeedAPIKeys() []APIKey {
 		Name:           "Globex's dashboard",
 		OrganizationID: seedGlobex,
 		Permissions:    []string{"reports:read", "reports:write"},
+	}, {
+		ID:             "api_key_01JY2M7TX9YZ5B8D0F2H6K1N3Q",
+		Value:          "sk_emulator_globex_agent_C6W2YP9K4VTD",
+		Name:           "An agent's",
+		OrganizationID: seedGlobex,
+		Permissions:    []string{"reports:read"},
+		AgentID:        "agent_reg_01JY2M8VZ0A6C9E1G3J7M2P4R",
 	}}
 }
 

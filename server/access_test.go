@@ -26,6 +26,7 @@ const (
 	acmeID, globexID     = "org_01JSSZ5AWSH8VHTPRE95B9EE0Z", "org_01JBGJ09TQM83XSSSS6YS3C4DW"
 	acmeKey, acmeKeyID   = "sk_emulator_acme_reports_T4Q9ZX7M2KWB", "api_key_01JY2M5RT7WX3Z6B8D0F4H9K1N"
 	globexKey, secretKey = "sk_emulator_globex_reports_H8N3VD5R6YCJ", "whsec_0123456789abcdef"
+	agentKey, agentID    = "sk_emulator_globex_agent_C6W2YP9K4VTD", "agent_reg_01JY2M8VZ0A6C9E1G3J7M2P4R"
 )
 
 const accessPolicy = `

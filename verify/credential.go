@@ -135,6 +135,11 @@ func (h *Handler) verifyCredential(ctx context.Context, c *checkRequest, rule *p
 
 // allowClient answers a good token or key.
 func (h *Handler) allowClient(c *checkRequest, rule *policy.Rule, kind policy.Credential, id *identity.Identity) *decision {
+	if kind == policy.APIKey && id.Extra.DelegatedTo() != "" && !rule.AllowsAgents { // for tokens package session decides this
+		d := forbidClient(rule, kind, id, policy.Unmet{Requirement: "agents"})
+		d.detail = "an agent's API key, and the rule has no agents: allow"
+		return d
+	}
 	if unmet := h.unmet(c, rule, id); unmet != nil {
 		return forbidClient(rule, kind, id, *unmet)
 	}

@@ -106,6 +106,11 @@ var reader = identity.Identity{
 	Extra: &identity.Extra{Scopes: []string{"files:read"}, Client: "https://client.example/metadata.json", Actor: "agent, x"},
 }
 
+// agents is an API key of that user's that was issued for an agent.
+var agents = identity.Identity{
+	Subject: "user_01ADA", OrganizationID: "org_01ACME", Permissions: []string{"reports:read"}, Extra: &identity.Extra{Actor: "agent_reg_01X"},
+}
+
 // VerifyBearer knows a few tokens by name. Those for a resource are others.
 func (f *fakeSessions) VerifyBearer(_ context.Context, token string, audience *session.Audience) (*identity.Identity, error) {
 	f.asked++
@@ -143,6 +148,8 @@ func (f *fakeKeys) Verify(_ context.Context, key string, client netip.Addr) (*id
 	switch key {
 	case "sk_machine":
 		return &machine, nil
+	case "sk_agent":
+		return &agents, nil
 	case "sk_flood":
 		return nil, &apikey.LimitedError{RetryAfter: 6 * time.Second}
 	case "sk_outage":
