@@ -149,7 +149,9 @@ const (
 // eventTypes are those that an endpoint can be registered for. WorkOS has more.
 func eventTypes() []string {
 	return []string{
-		"api_key.created", "api_key.deleted", "api_key.revoked", "api_key.updated",
+		"agent.registration.created", "agent.registration.deleted", "agent.registration.expired", "agent.registration.organization.switched",
+		"agent.registration.revoked",
+		"api_key.created", "api_key.revoked", "api_key.updated",
 		"authentication.email_verification_succeeded", "authentication.magic_auth_succeeded", "authentication.mfa_succeeded",
 		"authentication.oauth_succeeded", "authentication.password_succeeded", "authentication.sso_succeeded",
 		"connection.activated", "connection.deactivated", "connection.deleted",

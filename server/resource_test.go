@@ -1,12 +1,47 @@
 package server
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
+
+// An agent's API key passes only where a rule says so, from memory too; and WorkOS is asked again once its agent's registration ends.
+func TestAgentsKey(t *testing.T) {
+	t.Parallel()
+	w := newResourceWorld(t, "WORKOS_WEBHOOK_SECRET", secretKey)
+	try := func(path, key string, want int) {
+		t.Helper()
+		for range 2 {
+			status, _, header := w.request(t, path, "X-API-Key: "+key)
+			if status != want || status == 200 && key == agentKey && header.Get("X-Auth-Request-Actor") != agentID {
+				t.Errorf("%s with %s: got %d %q, want %d", path, key, status, header.Get("X-Auth-Request-Actor"), want)
+			}
+		}
+	}
+	try("/agents", agentKey, 200)
+	try("/keys", agentKey, 403)
+	try("/keys", acmeKey, 200)
+	if got := w.authKit.Calls()["api_keys.validate"]; got != 2 {
+		t.Errorf("got %d validations, want 2", got)
+	}
+	event := fmt.Sprintf(`{"id":"event_1","event":"agent.registration.revoked","data":{"agent_registration_id":%q},"created_at":%q}`, agentID, time.Now().UTC().Format(time.RFC3339Nano))
+	if got := w.deliver(t, secretKey, event); got.Code != 200 {
+		t.Errorf("got %d, want 200", got.Code)
+	}
+	if err := w.authKit.DeleteAPIKey("api_key_01JY2M7TX9YZ5B8D0F2H6K1N3Q"); err != nil { // as WorkOS does with the registration
+		t.Fatal(err)
+	}
+	try("/agents", agentKey, 401)
+	try("/keys", acmeKey, 200)
+	if got := w.authKit.Calls()["api_keys.validate"]; got != 3 {
+		t.Errorf("got %d validations, want 3: one more of the agent's key alone", got)
+	}
+}
 
 const resourcePolicy = `
 default: authenticated
@@ -21,15 +56,26 @@ rules:
     paths: [/jobs]
     resource: http://localhost:3000/jobs
     m2m: allow
+  - name: keys
+    hosts: [localhost]
+    paths: [/keys]
+    resource: http://localhost:3000/keys
+    credentials: [bearer, api_key]
+  - name: agents
+    hosts: [localhost]
+    paths: [/agents]
+    resource: http://localhost:3000/agents
+    credentials: [bearer, api_key]
+    agents: allow
 `
 
-func newResourceWorld(t *testing.T) *world {
+func newResourceWorld(t *testing.T, pairs ...string) *world {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	if err := os.WriteFile(file, []byte(resourcePolicy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return newWorld(t, "POLICY_FILE", file, "AUTHKIT_DOMAIN", "AUTHKIT", "GATEWAY", "traefik").ready(t)
+	return newWorld(t, append([]string{"POLICY_FILE", file, "AUTHKIT_DOMAIN", "AUTHKIT", "GATEWAY", "traefik"}, pairs...)...).ready(t)
 }
 
 // Clients learn of a resource without a credential, and nothing that they learn is made of the request.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
@@ -21,12 +22,13 @@ const eventDelay = time.Minute
 // exchanged, later are right again. API keys are validated anew whatever Refresh says, by
 // Revoked.
 type Revocation struct {
-	Subject        string    // a user's id
+	Subject        string    // a user's id, or an agent's; tokens that it has of somebody else, too
 	SessionID      string    // one session of Subject's; it ends whatever its token's age
 	OrganizationID string    // tokens of this organization
 	Role           string    // tokens with this role
 	Permission     string    // tokens with this permission
 	APIKeyID       string    // one API key, no token
+	ConsentID      string    // tokens of the OAuth client that a user gave it to: it is their sid
 	At             time.Time // when it happened at AuthKit
 	Refresh        bool      // to be refreshed before the next use; false: ended
 }
@@ -50,7 +52,7 @@ func (m *Manager) Revoke(ctx context.Context, r Revocation) error {
 		at = happened
 	}
 	err := m.records.Announce(ctx, replica.Event{
-		Whom:  replica.Whom{Subject: r.Subject, Organization: r.OrganizationID, Role: r.Role, Permission: r.Permission, APIKey: r.APIKeyID},
+		Whom:  replica.Whom{Subject: r.Subject, Organization: r.OrganizationID, Role: r.Role, Permission: r.Permission, APIKey: r.APIKeyID, Consent: r.ConsentID},
 		Ended: !r.Refresh, At: at, Happened: happened,
 	})
 	if err != nil {
@@ -104,13 +106,19 @@ func (m *Manager) eventsSay(id *identity.Identity, began family.Moment, issued t
 	return eventNone
 }
 
-// whom yields everybody that an identity is, or belongs to.
+// whom yields everybody that an identity is, acts for, or belongs to.
 func whom(id *identity.Identity, broad bool) iter.Seq[replica.Whom] {
 	return func(yield func(replica.Whom) bool) {
 		organization := id.OrganizationID
 		more := yield(replica.Whom{Subject: id.Subject})
 		if organization != "" {
 			more = more && yield(replica.Whom{Organization: organization}) && yield(replica.Whom{Subject: id.Subject, Organization: organization})
+		}
+		if actor := id.Extra.DelegatedTo(); actor != "" { // an agent's end is that of what it was given, and a user's that of what was given for them
+			more = more && yield(replica.Whom{Subject: actor}) && (organization == "" || yield(replica.Whom{Subject: actor, Organization: organization}))
+		}
+		if id.SessionID != "" && !strings.HasPrefix(id.SessionID, "session_") {
+			more = more && yield(replica.Whom{Consent: id.SessionID})
 		}
 		if !broad {
 			return

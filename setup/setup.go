@@ -98,17 +98,19 @@ func (p *Plan) addWebhooks(ctx context.Context) error {
 	if err != nil {
 		return explain("webhook endpoints", err)
 	}
+	known, later := webhook.Events()
 	i := slices.IndexFunc(endpoints, func(e authkit.WebhookEndpoint) bool { return e.URL == d.Webhooks })
 	if i < 0 {
-		p.Steps = append(p.Steps, Step{Name: name, About: fmt.Sprintf("register %s for %d events", d.Webhooks, len(webhook.Events())), do: func(ctx context.Context) error {
-			made, err := d.Client.AddWebhookEndpoint(ctx, d.Webhooks, webhook.Events())
+		p.Steps = append(p.Steps, Step{Name: name, About: fmt.Sprintf("register %s for %d events", d.Webhooks, len(known)+len(later)), do: func(ctx context.Context) error {
+			made, unknown, err := registerWebhooks(ctx, d.Client, d.Webhooks, known, later)
 			p.secret(made)
+			p.noteUnknown(name, unknown)
 			return explain("register the webhook endpoint "+d.Webhooks, err)
 		}})
 		return nil
 	}
 	there := endpoints[i]
-	missing := slices.DeleteFunc(webhook.Events(), func(event string) bool { return slices.Contains(there.Events, event) })
+	missing := slices.DeleteFunc(slices.Concat(known, later), func(event string) bool { return slices.Contains(there.Events, event) })
 	step := Step{Name: name, About: d.Webhooks + " is registered already", Done: true}
 	if there.Disabled() {
 		step.About += ", and disabled: enable it in the WorkOS dashboard"
@@ -120,7 +122,8 @@ func (p *Plan) addWebhooks(ctx context.Context) error {
 	if len(missing) > 0 {
 		step.About, step.Done = step.About+"; add its missing events: "+strings.Join(missing, ", "), false
 		step.do = func(ctx context.Context) error {
-			_, err := d.Client.SetWebhookEvents(ctx, there.ID, append(slices.Clone(there.Events), missing...))
+			unknown, err := addEvents(ctx, d.Client, there, missing)
+			p.noteUnknown(name, unknown)
 			return explain("add events to the webhook endpoint "+d.Webhooks, err)
 		}
 	}
@@ -168,13 +171,14 @@ func (p *Plan) addFile() {
 
 // Apply does what is to be done. done is called after each step. What is done when an error ends it stays; Prepare finds it there.
 func (p *Plan) Apply(ctx context.Context, done func(Step)) error {
-	for _, step := range p.Steps {
+	for i := range p.Steps {
+		step := &p.Steps[i]
 		if step.do != nil {
 			if err := step.do(ctx); err != nil {
 				return err
 			}
 		}
-		done(step)
+		done(*step)
 	}
 	return nil
 }

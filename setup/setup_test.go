@@ -1,8 +1,11 @@
 package setup
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"io/fs"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -74,14 +77,14 @@ func TestSetUp(t *testing.T) {
 
 	said := run(t, d)
 
-	if len(said) != 4 || said[1] != "redirect URI: register "+redirectURI || said[2] != "webhooks: register "+webhooksURL+" for 14 events" {
+	if len(said) != 4 || said[1] != "redirect URI: register "+redirectURI || said[2] != "webhooks: register "+webhooksURL+" for 17 events" {
 		t.Errorf("got %q", said)
 	}
 	if got, want := e.RedirectURIs(), []string{"https://other.example.com/callback", redirectURI}; !slices.Equal(got, want) {
 		t.Errorf("redirect URIs: got %q, want %q", got, want)
 	}
 	endpoints, err := d.Client.WebhookEndpoints(t.Context())
-	if err != nil || len(endpoints) != 2 || endpoints[1].URL != webhooksURL || !slices.Equal(endpoints[1].Events, webhook.Events()) {
+	if err != nil || len(endpoints) != 2 || endpoints[1].URL != webhooksURL || !slices.Equal(endpoints[1].Events, allEvents()) {
 		t.Fatalf("endpoints: got %+v, %v", endpoints, err)
 	}
 	if !slices.Equal(endpoints[0].Events, []string{"user.created"}) {
@@ -204,12 +207,64 @@ func TestEndpointThatIsThere(t *testing.T) {
 		t.Errorf("got %q", said[2])
 	}
 	endpoints, err := d.Client.WebhookEndpoints(t.Context())
-	if err != nil || len(endpoints) != 2 || len(endpoints[1].Events) != 15 || !slices.Contains(endpoints[1].Events, "user.created") {
+	if err != nil || len(endpoints) != 2 || len(endpoints[1].Events) != 18 || !slices.Contains(endpoints[1].Events, "user.created") {
 		t.Errorf("got %+v, %v, want the old events and the missing ones", endpoints, err)
 	}
 	if f, err := readFile(d.File); err != nil || f.value(webhookSecret) != string(there.Secret) {
 		t.Errorf("got %v, want the endpoint's secret in the file", err)
 	}
+}
+
+func allEvents() []string {
+	known, later := webhook.Events()
+	return slices.Concat(known, later)
+}
+
+// An environment that doesn't know the later events refuses the whole list. It gets those that it knows, and the step says which it
+// doesn't, whether there is an endpoint or not.
+func TestEventsThatWorkOSDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for _, there := range []bool{false, true} {
+		e, d := account(t)
+		server := httptest.NewServer(withoutEvents(e, "agent.registration."))
+		t.Cleanup(server.Close)
+		d.Client.BaseURL, _ = url.Parse(server.URL)
+		if there {
+			if _, err := d.Client.AddWebhookEndpoint(t.Context(), webhooksURL, []string{"user.created"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		said := run(t, d)
+		if want := "; this environment has no agent.registration.revoked, agent.registration.deleted, agent.registration.expired, agent.registration.organization.switched"; !strings.HasSuffix(said[2], want) {
+			t.Errorf("there %t: got %q, want it to end with %q", there, said[2], want)
+		}
+		endpoints, err := d.Client.WebhookEndpoints(t.Context())
+		if err != nil || len(endpoints) != 2 {
+			t.Fatalf("there %t: got %+v, %v", there, endpoints, err)
+		}
+		for _, event := range allEvents() {
+			if got, want := slices.Contains(endpoints[1].Events, event), !strings.HasPrefix(event, "agent."); got != want {
+				t.Errorf("there %t: %s: got %t, want %t", there, event, got, want)
+			}
+		}
+		if f, err := readFile(d.File); err != nil || f.value(webhookSecret) != string(endpoints[1].Secret) {
+			t.Errorf("there %t: got %v, want the endpoint's secret in the file", there, err)
+		}
+	}
+}
+
+// withoutEvents is an API that knows no events whose names begin so.
+func withoutEvents(api http.Handler, prefix string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.HasPrefix(r.URL.Path, "/webhook_endpoints") && bytes.Contains(body, []byte(`"`+prefix)) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			io.WriteString(w, `{"code":"invalid_request_parameters","errors":[{"code":"unknown_event_type","message":"Unknown"}]}`)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		api.ServeHTTP(w, r)
+	})
 }
 
 func TestLocalhostHasNoWebhooks(t *testing.T) {

@@ -19,6 +19,8 @@ const (
 	orgRoleData    = `{"object":"organization_role","organization_id":"org_1","slug":"org-billing","name":"Billing","permissions":["a:read"]}`
 	roleData       = `{"object":"role","slug":"admin","resource_type_slug":"organization","permissions":["a:read","a:write"]}`
 	apiKeyData     = `{"object":"api_key","id":"api_key_1","owner":{"type":"user","id":"user_1","organization_id":"org_1"},"name":"CI","obfuscated_value":"sk_...3456","permissions":["a:read"],"last_used_at":null}`
+	agentData      = `{"object":"agent_registration","id":"agent_reg_1","agent_identity":{"id":"agent_identity_1","userland_user_id":"user_1"},"organization_id":"org_1","status":"expired","kind":"anonymous"}`
+	consentData    = `{"object":"authorized_connect_application","id":"app_consent_1","user_id":"user_1","application":{"id":"conn_app_1"}}`
 	permissionData = `{"object":"permission","id":"perm_1","slug":"a:write","system":false}`
 )
 
@@ -52,6 +54,13 @@ func TestTable(t *testing.T) {
 		{"api_key.revoked", apiKeyData, session.Revocation{APIKeyID: "api_key_1", At: at}},
 		{"api_key.deleted", apiKeyData, session.Revocation{APIKeyID: "api_key_1", At: at}},
 		{"api_key.updated", apiKeyData, session.Revocation{APIKeyID: "api_key_1", At: at, Refresh: true}},
+		{"agent.registration.revoked", `{"agent_registration_id":"agent_reg_1"}`, session.Revocation{Subject: "agent_reg_1", At: at}},
+		{"agent.registration.deleted", `{"agent_registration_id":"agent_reg_1","id":"other_1"}`, session.Revocation{Subject: "agent_reg_1", At: at}},
+		{"agent.registration.expired", agentData, session.Revocation{Subject: "agent_reg_1", At: at}},
+		{"agent.registration.organization.switched", agentData, session.Revocation{Subject: "agent_reg_1", At: at, Refresh: true}},
+		{"authorized_application.deleted", consentData, session.Revocation{ConsentID: "app_consent_1", At: at}},
+		{"a name to come.revoked", `{"id":"x_1","consent_id":"app_consent_1"}`, session.Revocation{ConsentID: "app_consent_1", At: at}},
+		{"session.revoked", consentData, session.Revocation{ConsentID: "app_consent_1", At: at}},
 	} {
 		t.Run(test.event, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +83,8 @@ func TestConcernsNobody(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{
 		"session.created", "user.created", "user.updated", "organization.created", "organization.updated", "organization_membership.created",
-		"organization_role.created", "role.created", "permission.created", "dsync.user.deleted", "api_key.created", "USER.DELETED", "event of a day to come",
+		"organization_role.created", "role.created", "permission.created", "dsync.user.deleted", "api_key.created", "USER.DELETED",
+		"agent.registration.created", "agent.registration.refreshed", "agent.registration.claim.completed", "authorized_application.deleted", "event of a day to come",
 	} {
 		for _, data := range []string{userData, `null`, `7`, `{"id":7}`} {
 			w := newWorld(noon)
@@ -115,6 +125,13 @@ func TestUnreadableEvents(t *testing.T) {
 		`{"event":"permission.deleted","data":{"id":"perm_1"}}`,
 		`{"event":"api_key.revoked","data":{"owner":{"id":"user_1"}}}`,
 		`{"event":"api_key.updated","data":{"id":""}}`,
+		`{"event":"agent.registration.revoked","data":{"id":"user_1"}}`,
+		`{"event":"agent.registration.revoked","data":{"agent_registration_id":7}}`,
+		`{"event":"agent.registration.deleted","data":{"agent_registration_id":""}}`,
+		`{"event":"agent.registration.expired","data":{"agent_registration_id":"` + long + `"}}`,
+		`{"event":"agent.registration.organization.switched","data":{"organization_id":"org_1"}}`,
+		`{"event":"consent.revoked","data":{"id":"app_consent_` + long + `"}}`,
+		`{"event":"consent.revoked","data":{"id":"app_consent_1","slug":7}}`,
 		`{"event":"","data":{"id":"user_1"}}`,
 		`{"event":"` + long + `"}`,
 		`{"id":"` + long + `","event":"user.deleted","data":{"id":"user_1"}}`,

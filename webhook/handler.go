@@ -177,6 +177,7 @@ func (h *Handler) report(e event, result string, err error) {
 	for _, field := range [][2]string{
 		{"type", e.name}, {"id", e.id}, {"subject", e.revocation.Subject}, {"session", e.revocation.SessionID},
 		{"organization", e.revocation.OrganizationID}, {"role", e.revocation.Role}, {"permission", e.revocation.Permission}, {"api_key", e.revocation.APIKeyID},
+		{"consent", e.revocation.ConsentID},
 	} {
 		if field[1] != "" {
 			line.Str(field[0], field[1])

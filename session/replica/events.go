@@ -27,6 +27,7 @@ type Whom struct {
 	Role         string `json:"r,omitempty"`
 	Permission   string `json:"p,omitempty"`
 	APIKey       string `json:"k,omitempty"`
+	Consent      string `json:"c,omitempty"`
 }
 
 func (w Whom) broad() bool { return w.Role != "" || w.Permission != "" }
