@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,45 @@ func TestPage(t *testing.T) {
 			t.Errorf("got %v, want FAIL", fs)
 		}
 	})
+}
+
+// The clock that judges sessions is the service's; the gateway may be another machine.
+func TestClocks(t *testing.T) {
+	t.Parallel()
+	telling := func(skew time.Duration) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
+			if r.URL.Path == "/readyz" {
+				io.WriteString(w, "ready")
+				return
+			}
+			http.Redirect(w, r, "/_auth/login?rd=x", http.StatusSeeOther)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	for name, test := range map[string]struct {
+		page, service time.Duration
+		want          []doctor.Result
+	}{
+		"right":            {0, 0, []doctor.Result{doctor.OK}},
+		"the gateway's":    {-time.Hour, 0, []doctor.Result{doctor.Warn}},
+		"the service's":    {0, time.Hour, []doctor.Result{doctor.OK, doctor.Warn}},
+		"both, by an hour": {time.Hour, time.Hour, []doctor.Result{doctor.Warn, doctor.Warn}},
+	} {
+		var got []doctor.Result
+		for _, f := range examine(t, doctor.Options{URL: telling(test.page), Service: telling(test.service)})["clock"] {
+			got = append(got, f.Result)
+			if f.Result == doctor.Warn && !strings.Contains(f.About, "its clock and this machine's differ by ") {
+				t.Errorf("%s: got %q", name, f.About)
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(test.want)
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %v, want %v", name, got, test.want)
+		}
+	}
 }
 
 // A certificate that browsers refuse is told, the rest is examined, and the session isn't sent.

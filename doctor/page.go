@@ -122,17 +122,26 @@ func names(c *x509.Certificate) string { return strings.Join(c.DNSNames, ", ") }
 
 // clock compares the deployment's clock with this machine's, once an answer tells it: some gateways' own have no Date.
 func clock(e *examination, a answer) {
+	if e.clocked {
+		return
+	}
+	skew, told := clockSkew(e, a)
+	if e.clocked = told; told && skew <= maxClockSkew {
+		e.ok("clock", a, fmt.Sprintf("within %s of this machine's", max(skew, time.Second)))
+	}
+}
+
+// clockSkew is by how much the clock that an answer tells and this machine's differ. It warns where that is too much.
+func clockSkew(e *examination, a answer) (skew time.Duration, told bool) {
 	theirs, err := http.ParseTime(a.header.Get("Date"))
-	if err != nil || e.clocked {
-		return
+	if err != nil {
+		return 0, false
 	}
-	e.clocked = true
-	skew := theirs.Sub(e.Now()).Round(time.Second)
-	if skew.Abs() > maxClockSkew {
-		e.warn("clock", a, fmt.Sprintf("its clock and this machine's differ by %s; sessions are judged by the service's clock", skew), setClock)
-		return
+	ahead := theirs.Sub(e.Now()).Round(time.Second)
+	if ahead.Abs() > maxClockSkew {
+		e.warn("clock", a, fmt.Sprintf("its clock and this machine's differ by %s; sessions are judged by the service's clock", ahead), setClock)
 	}
-	e.ok("clock", a, fmt.Sprintf("within %s of this machine's", max(skew.Abs(), time.Second)))
+	return ahead.Abs(), true
 }
 
 // plainHTTP asks for the page without TLS, where it has TLS.

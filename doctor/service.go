@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // question is how a gateway asks the service about the page.
@@ -38,9 +37,7 @@ func service(ctx context.Context, e *examination) {
 	for _, line := range lines[min(1, len(lines)):] {
 		e.warn("degraded", a, line, degradedChange(line))
 	}
-	if theirs, err := http.ParseTime(a.header.Get("Date")); err == nil && theirs.Sub(e.Now()).Abs() > maxClockSkew {
-		e.warn("clock", a, "the service's clock and this machine's differ by "+theirs.Sub(e.Now()).Round(time.Second).String(), setClock)
-	}
+	clockSkew(e, a) // the gateway's may be another machine's
 	b := e.ask(ctx, e.question(document(), ""))
 	switch {
 	case b.reason() == "untrusted_proxy":
