@@ -7,15 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
-)
-
-const (
-	environmentPage     = 100
-	maxEnvironmentPages = 50
 )
 
 // WebhookEndpoint is where WorkOS sends events to.
@@ -107,38 +101,4 @@ func (c *Client) webhookEndpoint(ctx context.Context, method, path string, field
 		return WebhookEndpoint{}, answer.unreadable()
 	}
 	return e, nil
-}
-
-// list hands each item of a list to add, page by page.
-func (c *Client) list(ctx context.Context, path string, add func(item json.RawMessage) error) error {
-	after := ""
-	for range maxEnvironmentPages {
-		query := url.Values{"limit": {strconv.Itoa(environmentPage)}}
-		if after != "" {
-			query.Set("after", after)
-		}
-		answer, err := c.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil)
-		if err != nil {
-			return err
-		}
-		var page struct {
-			Data     *[]json.RawMessage `json:"data"`
-			Metadata struct {
-				After string `json:"after"`
-			} `json:"list_metadata"`
-		}
-		if json.Unmarshal(answer.body, &page) != nil || page.Data == nil {
-			return answer.unreadable()
-		}
-		for _, item := range *page.Data {
-			if add(item) != nil {
-				return answer.unreadable()
-			}
-		}
-		if page.Metadata.After == "" {
-			return nil
-		}
-		after = page.Metadata.After
-	}
-	return &session.Outage{Refused: true, Err: errors.New("more than 5,000 are registered")}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/workos/workos-go/v4/pkg/usermanagement"
 
@@ -25,55 +24,23 @@ func (c *Client) RevokeSession(ctx context.Context, sessionID string) error {
 	return err
 }
 
-const (
-	sessionsPage     = 100
-	maxSessionsPages = 10
-)
-
-// ActiveSessions lists the ids of a user's sessions that are active, at most 1,000. An error is a *session.Outage.
+// ActiveSessions lists the ids of a user's sessions that are active. It doesn't rely on what was asked for: only the user's own and active
+// ones count. With an error, a *session.Outage, come those that were listed until then: there may be more.
 func (c *Client) ActiveSessions(ctx context.Context, userID string) ([]string, error) {
-	var all []string
-	after := ""
-	for range maxSessionsPages {
-		query := url.Values{"limit": {strconv.Itoa(sessionsPage)}}
-		if after != "" {
-			query.Set("after", after)
-		}
-		answer, err := c.call(ctx, http.MethodGet, "/user_management/users/"+url.PathEscape(userID)+"/sessions?"+query.Encode(), nil)
-		if err != nil {
-			return nil, err
-		}
-		page, next, err := readSessions(answer, userID)
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, page...); next == "" {
-			break
-		}
-		after = next
-	}
-	return all, nil
-}
-
-// readSessions doesn't rely on what was asked for: only the user's own and active ones count.
-func readSessions(answer *recorder, userID string) (ids []string, after string, err error) {
-	var a struct {
-		Data *[]struct {
+	var ids []string
+	err := c.list(ctx, "/user_management/users/"+url.PathEscape(userID)+"/sessions", func(item json.RawMessage) error {
+		var s struct {
 			ID     string `json:"id"`
 			UserID string `json:"user_id"`
 			Status string `json:"status"`
-		} `json:"data"`
-		Metadata struct {
-			After string `json:"after"`
-		} `json:"list_metadata"`
-	}
-	if json.Unmarshal(answer.body, &a) != nil || a.Data == nil {
-		return nil, "", answer.unreadable()
-	}
-	for _, s := range *a.Data {
-		if s.UserID == userID && s.ID != "" && s.Status == "active" && len(ids) < sessionsPage {
+		}
+		if err := json.Unmarshal(item, &s); err != nil {
+			return err
+		}
+		if s.UserID == userID && s.ID != "" && s.Status == "active" {
 			ids = append(ids, s.ID)
 		}
-	}
-	return ids, a.Metadata.After, nil
+		return nil
+	})
+	return ids, err
 }

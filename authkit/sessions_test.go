@@ -45,8 +45,25 @@ func TestActiveSessionsAreBounded(t *testing.T) {
 		asked++
 		fmt.Fprintf(w, `{"data":[{"id":"session_%d","user_id":"user_1","status":"active"}],"list_metadata":{"after":"session_%d"}}`, asked, asked)
 	})
-	if all, err := c.ActiveSessions(t.Context(), "user_1"); err != nil || len(all) != maxSessionsPages || asked != maxSessionsPages {
-		t.Errorf("got %d of %d pages, %v", len(all), asked, err)
+	var outage *session.Outage
+	if all, err := c.ActiveSessions(t.Context(), "user_1"); !errors.As(err, &outage) || len(all) != 50 || asked != 50 {
+		t.Errorf("got %d of %d pages, %v, want 50 and an *Outage: who is to end them all must know that there are more", len(all), asked, err)
+	}
+}
+
+// What was listed before AuthKit failed comes with the error.
+func TestActiveSessionsUntilAnOutage(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("after") != "" {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		io.WriteString(w, `{"data":[{"id":"session_1","user_id":"user_1","status":"active"}],"list_metadata":{"after":"session_1"}}`)
+	})
+	var outage *session.Outage
+	if got, err := c.ActiveSessions(t.Context(), "user_1"); !errors.As(err, &outage) || !slices.Equal(got, []string{"session_1"}) {
+		t.Errorf("got %q, %v, want the first one and an *Outage", got, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -56,5 +57,34 @@ func TestSignOutEverywhereWhileAuthKitIsDown(t *testing.T) {
 	}
 	if !strings.Contains(w.log.String(), "so they go on") {
 		t.Errorf("got log %s", w.log)
+	}
+}
+
+// Those that are listed before AuthKit fails, or before there are too many, end; the log says that the others don't.
+func TestSignOutEverywhereThatIsListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{everywhere: true})
+	laptop, phone, tablet := w.browser(t), w.browser(t), w.browser(t)
+	for _, b := range []*browser{laptop, phone, tablet} {
+		b.visit(app+"/page", paula)
+	}
+	listed, err := w.Sessions.Verify(t.Context(), phone.header(app+"/"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.UserSessions = func(context.Context, string) ([]string, error) {
+		return []string{listed.Identity.SessionID}, &session.Outage{Err: errors.New("more are listed than are looked at")}
+	}
+
+	laptop.get(app + "/_auth/logout")
+
+	if _, err := w.Sessions.Verify(t.Context(), phone.header(app+"/"), false); !errors.Is(err, session.ErrEnded) {
+		t.Errorf("the one that is listed: got %v, want ErrEnded", err)
+	}
+	if _, err := w.Sessions.Verify(t.Context(), tablet.header(app+"/"), false); err != nil {
+		t.Errorf("the one that isn't: got %v, want it to go on", err)
+	}
+	if log := w.log.String(); !strings.Contains(log, `"level":"error"`) || !strings.Contains(log, "more are listed than are looked at") || !strings.Contains(log, `"sessions":1`) || strings.Contains(log, "all sessions of the user are ended") {
+		t.Errorf("got log %s, want an error that says so", log)
 	}
 }

@@ -25,7 +25,8 @@ type Config struct {
 	Passwords       []string // as for the session cookie: the first seals, all open
 	DefaultReturn   string   // DEFAULT_RETURN_URL, absolute; empty: / or the signed-in page
 	LogoutReturnURL string   // LOGOUT_RETURN_URL, registered at AuthKit
-	// UserSessions lists a user's active sessions at AuthKit: a sign-out ends them all. nil: it ends this one.
+	// UserSessions lists a user's active sessions at AuthKit: a sign-out ends them all. With an error come those that it knows. nil: a
+	// sign-out ends this one.
 	UserSessions func(ctx context.Context, userID string) ([]string, error)
 	KeepFragment bool // KEEP_FRAGMENT: the return URL's #fragment comes back, by two pages with a script
 	Log          zerolog.Logger

@@ -74,15 +74,15 @@ func (f *Flow) endEverywhere(r *http.Request, id identity.Identity) {
 	ctx, cancel := context.WithTimeout(r.Context(), everywhereLimit)
 	defer cancel()
 	others, err := f.UserSessions(ctx, id.Subject)
-	if err != nil {
-		f.log(r).Error().Str("event", "sign_out").Str("subject", id.Subject).Err(err).
-			Msg("AuthKit doesn't list the user's other sessions, so they go on; end them in the WorkOS dashboard, or sign out again")
-		return
-	}
 	for _, sessionID := range others {
 		if sessionID != id.SessionID {
 			f.Sessions.EndOther(r.Context(), id.Subject, sessionID)
 		}
+	}
+	if err != nil {
+		f.log(r).Error().Str("event", "sign_out").Str("subject", id.Subject).Int("sessions", len(others)).Err(err).
+			Msg("AuthKit doesn't list all of the user's other sessions, so they go on but for these; end them in the WorkOS dashboard, or sign out again")
+		return
 	}
 	f.log(r).Info().Str("event", "sign_out").Str("subject", id.Subject).Int("sessions", len(others)).Msg("all sessions of the user are ended")
 }
