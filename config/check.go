@@ -64,6 +64,18 @@ func (p *problems) checkCredentials(c *Config) {
 	}
 }
 
+// checkUnsealedCookies refuses what would be quietly wrong: a cookie that nobody has sealed is bound to no site, and of Node.js's SDKs.
+func (p *problems) checkUnsealedCookies(c *Config) {
+	const name = "INSECURE_UNSEALED_COOKIES"
+	switch {
+	case !c.InsecureUnsealedCookies:
+	case c.BindSessions:
+		p.add(name, "can't be with BIND_SESSIONS_TO_SITE: a cookie that isn't sealed is good at every site; remove one of them")
+	case c.CookieFormat != string(seal.FormatIron):
+		p.add(name, "is for WORKOS_COOKIE_FORMAT=iron: other SDKs than those for Node.js write no such cookies; remove one of them")
+	}
+}
+
 func (p *problems) checkStore(c *Config) {
 	if rawURL := c.RedisURL.Reveal(); rawURL != "" && p.ok("REDIS_URL") {
 		if err := redis.CheckURL(rawURL); err != nil {

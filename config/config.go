@@ -109,6 +109,9 @@ type Config struct {
 	// Leaves out of the cookie what identity headers don't need of the user. For users with large metadata;
 	// an app's own SDK then misses it.
 	CookieSlim bool `env:"COOKIE_SLIM" envDefault:"false"`
+	// Reads session cookies in plain JSON, too, which WorkOS's SDKs may come to write; see docs/replicas.md. Anybody can make one
+	// of an access token. It ends with that token, and has neither email nor name. For the format `iron`.
+	InsecureUnsealedCookies bool `env:"INSECURE_UNSEALED_COOKIES" envDefault:"false"`
 	// Where a sign-in leads that asks for no page: a path, or a URL on a protected host.
 	DefaultReturnURL *url.URL `env:"DEFAULT_RETURN_URL"`
 	// Brings the `#fragment` of a page back after the sign-in: two pages of the flow's keep it in the
@@ -149,6 +152,7 @@ func Parse(environ map[string]string) (*Config, error) {
 	p.checkRedirectURIs(c)
 	p.checkCookieDomains(c)
 	p.checkCookieName(c)
+	p.checkUnsealedCookies(c)
 	p.checkAPI(c)
 	p.checkListeners(c)
 	p.checkStore(c)

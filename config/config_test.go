@@ -99,6 +99,7 @@ SHUTDOWN_DELAY=0s
 REDIS_URL=
 ROTATION_TTL=720h
 COOKIE_SLIM=false
+INSECURE_UNSEALED_COOKIES=false
 DEFAULT_RETURN_URL=
 KEEP_FRAGMENT=false
 LOGOUT_RETURN_URL=
@@ -349,6 +350,25 @@ the API key goes to http://emulator:4100 unencrypted: WORKOS_API_HTTPS=false is 
 no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A door that an operator has opened is a warning at each start.
+func TestSummaryWarnsOfUnsealedCookies(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{"true": true, "false": false, "": false} {
+		c := mustParse(t, environ("INSECURE_UNSEALED_COOKIES", value))
+		s, err := site.NewSites(c.RedirectURIs, c.CookieDomains)
+		if err != nil {
+			t.Fatal(err)
+		}
+		warns := false
+		for _, note := range c.Summary(s, nil) {
+			warns = warns || note.Warn && strings.Contains(note.Text, "INSECURE_UNSEALED_COOKIES")
+		}
+		if warns != want {
+			t.Errorf("%q: warns: %t, want %t", value, warns, want)
+		}
 	}
 }
 

@@ -42,6 +42,10 @@ func (c *Config) Summary(s *site.Sites, p *policy.Policy) []Note {
 		notes = append(notes, Note{Warn: true,
 			Text: "the API key goes to " + api.String() + " unencrypted: WORKOS_API_HTTPS=false is for emulators"})
 	}
+	if c.InsecureUnsealedCookies {
+		notes = append(notes, Note{Warn: true,
+			Text: "session cookies in plain JSON are read (INSECURE_UNSEALED_COOKIES): whoever has a session's access token, such as an app that gets it, can make a cookie of it; they have neither email nor name"})
+	}
 	if p == nil {
 		notes = append(notes, Note{Text: "no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter"})
 	} else {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -257,5 +258,36 @@ func TestFlowOwnsItsCookies(t *testing.T) {
 	}
 	if names == 0 || flow.OwnsCookie("theme") || flow.OwnsCookie("wos-session") {
 		t.Error("got no cookie of the flow's, or another's taken for one")
+	}
+}
+
+// A session cookie in plain JSON lets in where that is on, without what its user can have put there; the way back from its end is a sign-in.
+func TestUnsealedCookie(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		set    []string
+		status int
+		reason string
+	}{
+		{"off", nil, 401, "bad_session"},
+		{"on", []string{"INSECURE_UNSEALED_COOKIES", "true"}, 200, ""},
+		{"on, where the address is the login", []string{"INSECURE_UNSEALED_COOKIES", "true", "IDENTITY_HEADERS", "remote"}, 403, "email_unverified"},
+	} {
+		w := newWorld(t, append([]string{"GATEWAY", "traefik"}, tt.set...)...).ready(t)
+		access := w.accessToken(t, zoe, "")
+		cookie := url.PathEscape(`{"accessToken":"` + access + `","refreshToken":"x","user":{"id":"user_01JE28JT97KB6CQ643DZVMXXQK","email":"boss@acme.example","emailVerified":true}}`)
+		for range 2 {
+			status, reason, header := w.request(t, "/reports", "Cookie: wos-session="+cookie)
+			if status != tt.status || reason != tt.reason {
+				t.Errorf("%s: got %d %s, want %d %s", tt.name, status, reason, tt.status, tt.reason)
+			}
+			if status == 200 && (header.Get("X-Auth-Request-User") != "user_01JE28JT97KB6CQ643DZVMXXQK" || header.Get("X-Auth-Request-Email") != "" || header.Get("Set-Cookie") != "") {
+				t.Errorf("%s: got %v, want the token's user without an email", tt.name, header)
+			}
+		}
+		if log := w.log.String(); strings.Contains(log, access) || strings.Contains(log, "boss@") {
+			t.Errorf("%s: got log %s, want nothing of the cookie in it", tt.name, log)
+		}
 	}
 }

@@ -57,6 +57,10 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 		return session.Config{}, err
 	}
 	bearer, connect := s.bearerVerifiers(c, toAuthKit)
+	var unsealed *token.Verifier
+	if c.InsecureUnsealedCookies {
+		unsealed = &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers}
+	}
 	return session.Config{
 		Cookie: cookie.Config{
 			Name: c.CookieName, MaxAge: int(c.CookieMaxAge / time.Second),
@@ -65,6 +69,7 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 		Seal:            cookies,
 		Slim:            c.CookieSlim,
 		Tokens:          &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers},
+		Unsealed:        unsealed,
 		Bearer:          bearer,
 		Resources:       authKitVerifier(c, toAuthKit),
 		Connect:         connect,

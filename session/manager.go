@@ -36,6 +36,8 @@ type Config struct {
 	Connect []*token.Verifier
 	// Resources is for the tokens of AuthKit's authorization server at OAuth resources; nil: there are no resources.
 	Resources *token.Verifier
+	// Unsealed is for the access tokens of session cookies in plain JSON; nil: none is read. It is a Verifier of its own, as Bearer is.
+	Unsealed *token.Verifier
 	// Slim leaves out of cookies what identity headers don't need of the user.
 	Slim bool
 	// KeepAccessToken puts the access token into identities.
@@ -159,7 +161,7 @@ func (m *Manager) Degraded() error { return m.records.Err() }
 // ErrBad, ErrEnded, ErrRejected, ErrSuperseded, ErrUnavailable (*Outage), ErrMisconfigured or
 // *StepRequired.
 func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (*Verified, error) {
-	c, err := m.selectCookie(request)
+	c, err := m.selectCookie(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -172,12 +174,12 @@ func (m *Manager) Verify(ctx context.Context, request http.Header, ahead bool) (
 			return m.answered(v), nil
 		}
 	}
-	o, err := m.open(c)
+	ctx, cancel := context.WithTimeoutCause(ctx, askerWait, errRefreshSlow)
+	defer cancel()
+	o, err := m.openAny(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, askerWait, errRefreshSlow)
-	defer cancel()
 	if v, err = m.verify(ctx, o, ahead); err != nil {
 		return nil, err
 	}
@@ -247,7 +249,7 @@ func (m *Manager) refreshAhead(ctx context.Context, s *resolved) (made bool, err
 func (m *Manager) deliver(ctx context.Context, o *opened, s *resolved, v *Verified, ahead bool) *Verified {
 	v.brought = true
 	if s.session == o {
-		m.remembered.Set(o.hash, v)
+		m.remember(o, v)
 		return v
 	}
 	v.Current, v.Sent = s.session.sealed, o.hash

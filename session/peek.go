@@ -17,16 +17,16 @@ const peekWait = 500 * time.Millisecond
 // would be true, but which the next page that needs the session finds out as well. So
 // nobody can end an older cookie by what they ask of a public page.
 func (m *Manager) Peek(ctx context.Context, request http.Header) (*Verified, bool) {
-	c, err := m.selectCookie(request)
+	ctx, cancel := context.WithTimeout(ctx, peekWait)
+	defer cancel()
+	c, err := m.selectCookie(ctx, request)
 	if err != nil {
 		return nil, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, peekWait)
-	defer cancel()
 	if v := m.recall(c.hash); v != nil && m.timely(v, false) && m.unchanged(v) {
 		return v.peeked(), true
 	}
-	o, err := m.open(c)
+	o, err := m.openAny(ctx, c)
 	if err != nil {
 		return nil, false
 	}
@@ -39,7 +39,7 @@ func (m *Manager) Peek(ctx context.Context, request http.Header) (*Verified, boo
 		return nil, false
 	}
 	if s.session == o { // not as brought: Verify looks again
-		m.remembered.Set(c.hash, v)
+		m.remember(o, v)
 	}
 	return v, true
 }

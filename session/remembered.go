@@ -122,6 +122,14 @@ func (v *Verified) size() uint32 {
 	return uint32(size)
 }
 
+// remember keeps a session that is as its cookie has it. Of one that nobody has sealed a user can make as many cookies as they like, which
+// must not take others' place.
+func (m *Manager) remember(o *opened, v *Verified) {
+	if !o.unsealed {
+		m.remembered.Set(o.hash, v)
+	}
+}
+
 func (m *Manager) recall(hash valueHash) *Verified {
 	v, _ := m.remembered.GetIfPresent(hash)
 	return v

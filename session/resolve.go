@@ -35,6 +35,8 @@ type opened struct {
 	token  family.Hash // of its refresh token; zero: it has none
 	key    family.Key  // of its record
 	seal   *seal.Cookie
+
+	unsealed bool // it came in plain JSON
 }
 
 // open unseals a session. The error is ErrBad.

@@ -3,14 +3,16 @@ package session
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 )
 
 // selectCookie chooses the request's session cookie. Of several, those that don't open
-// are ignored and the newest counts; of different users none does.
-func (m *Manager) selectCookie(request http.Header) (sealedSession, error) {
+// are ignored and the newest counts; of different users none does. One in plain JSON counts where no sealed one opens.
+func (m *Manager) selectCookie(ctx context.Context, request http.Header) (sealedSession, error) {
 	values, present := m.Cookie.Read(request)
 	switch {
 	case len(values) == 1:
@@ -20,17 +22,37 @@ func (m *Manager) selectCookie(request http.Header) (sealedSession, error) {
 	case len(values) == 0:
 		return sealedSession{}, fmt.Errorf("%w: no whole session in the cookies", ErrBad)
 	}
-	return m.newest(values)
+	var sealed, unsealed []string
+	for _, value := range values {
+		if m.isUnsealed(value) {
+			unsealed = append(unsealed, value)
+		} else {
+			sealed = append(sealed, value)
+		}
+	}
+	newest, err := m.newest(ctx, sealed)
+	if len(unsealed) > 0 && errors.Is(err, errNoneOpens) {
+		return m.newest(ctx, unsealed)
+	}
+	return newest, err
 }
 
-// newest returns the session whose access token was issued last. The error is ErrBad.
-func (m *Manager) newest(values []string) (sealedSession, error) {
+// errNoneOpens is the ErrBad for cookies of which none opens.
+var errNoneOpens = fmt.Errorf("%w: none of several session cookies opens", ErrBad)
+
+// newest returns the session whose access token was issued last. The error is ErrConflict or errNoneOpens, and ErrUnavailable where
+// nobody can tell.
+func (m *Manager) newest(ctx context.Context, values []string) (sealedSession, error) {
 	var newest sealedSession
+	unopened := errNoneOpens
 	var user string
 	var issued time.Time
 	for _, value := range values {
 		s := m.newSealed(value)
-		subject, at, err := m.issuedAt(&s)
+		subject, at, err := m.issuedAt(ctx, &s)
+		if errors.Is(err, ErrUnavailable) {
+			unopened = err
+		}
 		if err != nil {
 			continue
 		}
@@ -43,18 +65,18 @@ func (m *Manager) newest(values []string) (sealedSession, error) {
 		}
 	}
 	if newest.value == "" {
-		return sealedSession{}, fmt.Errorf("%w: none of %d session cookies opens", ErrBad, len(values))
+		return sealedSession{}, unopened
 	}
 	return newest, nil
 }
 
 // issuedAt returns whose a session is and when its access token was issued: as it is
 // remembered, or else as the seal says.
-func (m *Manager) issuedAt(s *sealedSession) (user string, at time.Time, err error) {
+func (m *Manager) issuedAt(ctx context.Context, s *sealedSession) (user string, at time.Time, err error) {
 	if v := m.recall(s.hash); v != nil {
 		return v.Identity.Subject, v.issued.time(), nil
 	}
-	if s.opened, err = m.open(*s); err != nil {
+	if s.opened, err = m.openAny(ctx, *s); err != nil {
 		return "", time.Time{}, err
 	}
 	return s.opened.User.ID, s.opened.claims.IssuedAt, nil
@@ -88,7 +110,7 @@ func (m *Manager) isOver(o *opened) bool {
 // HasOtherScopes reports whether a request may carry session cookies in other scopes than the
 // session's own, which an answer that sets or clears the session expires. It doesn't where no session
 // cookie of the request opens; nor where a single one does
-// beside others that don't: they are another application's, and are left alone.
+// beside others that don't: they are another application's, and are left alone. One in plain JSON doesn't count as opening.
 func (m *Manager) HasOtherScopes(request http.Header) bool {
 	values, _ := m.Cookie.Read(request)
 	opening := 0

@@ -30,7 +30,7 @@ func (m *Manager) End(ctx context.Context, request http.Header) (identity.Identi
 	var issued time.Time
 	values, _ := m.Cookie.Read(request)
 	for _, value := range values {
-		o, err := m.open(m.newSealed(value))
+		o, err := m.openAny(ctx, m.newSealed(value))
 		if err != nil || o.claims.Subject != o.User.ID {
 			continue
 		}

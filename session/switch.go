@@ -57,11 +57,11 @@ func (s *switches) allow(key family.Key, now time.Time) error {
 // code (a step of the user's, or organization_membership_not_found and the like) and
 // ErrUnavailable (*Outage).
 func (m *Manager) Switch(ctx context.Context, request http.Header, organizationID string) (sealed string, id identity.Identity, err error) {
-	c, err := m.selectCookie(request)
+	c, err := m.selectCookie(ctx, request)
 	if err != nil {
 		return "", identity.Identity{}, err
 	}
-	o, err := m.open(c)
+	o, err := m.open(c) // one that isn't sealed can't be refreshed
 	if err != nil {
 		return "", identity.Identity{}, err
 	}

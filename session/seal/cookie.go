@@ -29,7 +29,8 @@ const maxBytes = 64 << 10 // of any cookie
 //
 // How a cookie is opened is decided by its looks; nothing is tried that costs more
 // than microseconds. Two forms are left out for that reason or another: .NET's (100,000
-// rounds of PBKDF2 for whatever a stranger sends) and plain JSON (sealed by nobody).
+// rounds of PBKDF2 for whatever a stranger sends) and plain JSON (sealed by nobody; see
+// session.Config.Unsealed).
 type Cookie struct {
 	// Now is the clock. Nil means time.Now. Set it before the first use.
 	Now func() time.Time
