@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 const reconnect = 50 * time.Millisecond // and up to twice that, between two subscriptions
@@ -17,7 +15,7 @@ var errSilent = errors.New("nothing came: the connection counts as half-open")
 // Publish sends a message to all who listen now.
 func (s *Store) Publish(ctx context.Context, message []byte) error {
 	return s.call(ctx, "publish", func(ctx context.Context) error {
-		return s.client.Publish(ctx, s.channel, message).Err()
+		return s.bus.publish(ctx, s.channel, message)
 	})
 }
 
@@ -39,24 +37,24 @@ func (s *Store) Listen(ctx context.Context, silence time.Duration, connected fun
 // subscribe is one subscription. It returns when that is no good any more. That it is
 // confirmed may take longer than the silence: it waits for a new connection.
 func (s *Store) subscribe(ctx context.Context, silence time.Duration, connected func(), receive func([]byte)) error {
-	subscription := s.client.Subscribe(ctx, s.channel)
-	defer subscription.Close()
-	defer context.AfterFunc(ctx, func() { _ = subscription.Close() })() // ends a wait for what comes next
+	subscription := s.bus.subscribe(ctx, s.channel)
+	defer subscription.close()
+	defer context.AfterFunc(ctx, subscription.close)() // ends a wait for what comes next
 	within := max(silence, dialLimit)
 	for {
-		got, err := subscription.ReceiveTimeout(ctx, within)
+		message, subscribed, err := subscription.receive(ctx, within)
 		if timedOut(err) {
 			return errSilent
 		}
 		if err != nil {
 			return err
 		}
-		switch got := got.(type) {
-		case *redis.Subscription:
+		switch {
+		case subscribed:
 			within = silence
 			connected()
-		case *redis.Message:
-			receive([]byte(got.Payload))
+		case message != nil:
+			receive(message)
 		}
 	}
 }

@@ -119,16 +119,11 @@ func (s *Store) probe(cause error) {
 	}
 }
 
-// answers asks Redis, each master in a cluster. An error will do, if it is Redis's.
+// answers asks Redis. An error will do, if it is Redis's.
 func (s *Store) answers() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	var err error
-	if cluster, ok := s.client.(*redis.ClusterClient); ok {
-		err = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error { return master.Ping(ctx).Err() })
-	} else {
-		err = s.client.Ping(ctx).Err()
-	}
+	err := s.commands.ping(ctx)
 	var reply redis.Error
 	return err == nil || errors.As(err, &reply) && !dead(err)
 }

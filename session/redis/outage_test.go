@@ -211,7 +211,7 @@ func TestBusyPool(t *testing.T) {
 	t.Parallel()
 	s := open(t, "redis://"+start(t).Addr())
 	for range 32 {
-		conn := s.client.(*redis.Client).Conn()
+		conn := s.commands.(*library).redis.(*redis.Client).Conn()
 		defer conn.Close()
 		if err := conn.Ping(t.Context()).Err(); err != nil {
 			t.Fatal(err)
@@ -231,7 +231,7 @@ func TestManyAtOnce(t *testing.T) {
 		wg.Go(func() { _, _, _ = s.Load(t.Context(), "key", ttl) })
 	}
 	wg.Wait()
-	if got := s.client.PoolStats().TotalConns; got > 32 {
+	if got := s.commands.(*library).redis.PoolStats().TotalConns; got > 32 {
 		t.Errorf("got %d connections, want 32 at most", got)
 	}
 	eventually(t, "in use", func() bool { return s.Err() == nil })

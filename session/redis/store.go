@@ -8,7 +8,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
 )
@@ -26,10 +25,10 @@ type Store struct {
 	// how long it took, and why it failed. May be nil.
 	Observe func(operation string, took time.Duration, err error)
 
-	client  redis.UniversalClient
-	channel string
-	scripts scripts
-	outage  *outage
+	commands commands
+	bus      bus
+	channel  string
+	outage   *outage
 }
 
 // New makes a Store of a REDIS_URL. Nothing is connected yet. channel names the bus
@@ -40,10 +39,10 @@ func New(rawURL, channel string) (*Store, error) {
 		return nil, err
 	}
 	logging.Disable() // see the package's comment
+	client := newLibrary(bounded(o))
 	return &Store{
-		client:  redis.NewUniversalClient(bounded(o)),
+		commands: client, bus: client,
 		channel: prefix + channel,
-		scripts: scripts{load: redis.NewScript(load), swap: redis.NewScript(swap)},
 		outage:  newOutage(),
 	}, nil
 }
@@ -51,7 +50,7 @@ func New(rawURL, channel string) (*Store, error) {
 // Close ends the probe and the connections.
 func (s *Store) Close() error {
 	s.outage.close()
-	return s.client.Close()
+	return s.commands.close()
 }
 
 // call makes one call within the limit, unless the circuit breaker is open.
@@ -82,8 +81,8 @@ func (s *Store) call(ctx context.Context, operation string, do func(context.Cont
 }
 
 // run runs a script on one key and returns its answer, which has n parts.
-func (s *Store) run(ctx context.Context, script *redis.Script, n int, key string, args ...any) ([]string, error) {
-	parts, err := script.Run(ctx, s.client, []string{prefix + key}, args...).StringSlice()
+func (s *Store) run(ctx context.Context, script string, n int, key string, args ...any) ([]string, error) {
+	parts, err := s.commands.run(ctx, script, prefix+key, args...)
 	if err == nil && len(parts) != n {
 		err = fmt.Errorf("%w: %d parts, want %d", errAnswer, len(parts), n)
 	}

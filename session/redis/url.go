@@ -23,7 +23,9 @@ var errURL = errors.New("is not a Redis URL: write redis://:password@host:6379/0
 	"redis+sentinel://:password@host1:26379,host2:26379/mymaster/0, or redis+cluster://:password@host1:6379,host2:6379; " +
 	"percent-encode special characters in a password")
 
-// CheckURL returns what New would say of a URL.
+// CheckURL returns what New would say of a URL. Inlined it would bring the library's types into every package that calls it, see commands.
+//
+//go:noinline
 func CheckURL(rawURL string) error {
 	_, err := parseURL(rawURL)
 	return err

@@ -35,16 +35,13 @@ if written.err then return written end
 if ARGV[5] ~= "" then redis.call("PUBLISH", ARGV[4], ARGV[5]) end
 return {"1", "", now[1], now[2]}`
 
-// scripts are sent by their hash, and whole where Redis doesn't know it.
-type scripts struct{ load, swap *redis.Script }
-
 // Load returns the value under key, zero where there is none, and Redis's time. The
 // value lives for ttl from now; ttl 0 leaves that as it is.
 func (s *Store) Load(ctx context.Context, key string, ttl time.Duration) (replica.Value, time.Time, error) {
 	var value replica.Value
 	var now time.Time
 	err := s.call(ctx, "load", func(ctx context.Context) error {
-		parts, err := s.run(ctx, s.scripts.load, 3, key, milliseconds(ttl))
+		parts, err := s.run(ctx, load, 3, key, milliseconds(ttl))
 		if err != nil {
 			return err
 		}
@@ -72,7 +69,7 @@ func (s *Store) Swap(ctx context.Context, key string, old replica.Tag, next repl
 		expected = string(old[:])
 	}
 	err = s.call(ctx, "swap", func(ctx context.Context) error {
-		parts, err := s.run(ctx, s.scripts.swap, 4, key, expected, encode(next), milliseconds(ttl), s.channel, announcement)
+		parts, err := s.run(ctx, swap, 4, key, expected, encode(next), milliseconds(ttl), s.channel, announcement)
 		if err != nil {
 			return refusal(err)
 		}

@@ -230,7 +230,7 @@ func TestScriptsAreForgotten(t *testing.T) {
 		if got := loaded(t, s, strconv.Itoa(i)); got != content {
 			t.Errorf("got %s, want %s", got, content)
 		}
-		if err := s.client.ScriptFlush(t.Context()).Err(); err != nil {
+		if err := s.commands.(*library).redis.ScriptFlush(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
