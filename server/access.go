@@ -94,12 +94,13 @@ const (
 type memberships struct {
 	client *authkit.Client
 	byUser interface {
-		Get(ctx context.Context, userID string, ask otter.Loader[string, lookup]) (lookup, error)
+		Get(ctx context.Context, userID string, ask otter.Loader[string, *lookup]) (*lookup, error)
 	}
 	slots chan struct{}
 }
 
-// lookup is what WorkOS said, or why it could not be asked.
+// lookup is what WorkOS said, or why it could not be asked. The cache has pointers to them, as bindSessions' has to what is in it: the
+// library's code is compiled once for both.
 type lookup struct {
 	organizations []verify.Organization
 	err           error
@@ -108,9 +109,9 @@ type lookup struct {
 func newMemberships(client *authkit.Client) *memberships {
 	return &memberships{
 		client: client, slots: make(chan struct{}, maxLookups),
-		byUser: otter.Must(&otter.Options[string, lookup]{
+		byUser: otter.Must(&otter.Options[string, *lookup]{
 			MaximumSize: maxMemberships,
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, lookup]) time.Duration {
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *lookup]) time.Duration {
 				if e.Value.err != nil {
 					return membershipsRest
 				}
@@ -121,7 +122,7 @@ func newMemberships(client *authkit.Client) *memberships {
 }
 
 func (m *memberships) of(ctx context.Context, userID string) ([]verify.Organization, error) {
-	found, err := m.byUser.Get(ctx, userID, otter.LoaderFunc[string, lookup](m.ask))
+	found, err := m.byUser.Get(ctx, userID, otter.LoaderFunc[string, *lookup](m.ask))
 	if err != nil {
 		return nil, err
 	}
@@ -129,20 +130,20 @@ func (m *memberships) of(ctx context.Context, userID string) ([]verify.Organizat
 }
 
 // ask has an error in its result, where it is remembered, too.
-func (m *memberships) ask(ctx context.Context, userID string) (lookup, error) {
+func (m *memberships) ask(ctx context.Context, userID string) (*lookup, error) {
 	select {
 	case m.slots <- struct{}{}:
 		defer func() { <-m.slots }()
 	default:
-		return lookup{err: errors.New("too many look-ups at one time")}, nil
+		return &lookup{err: errors.New("too many look-ups at one time")}, nil
 	}
 	all, err := m.client.Organizations(ctx, userID)
 	if err != nil {
-		return lookup{err: err}, nil
+		return &lookup{err: err}, nil
 	}
 	organizations := make([]verify.Organization, len(all))
 	for i, o := range all {
 		organizations[i] = verify.Organization{ID: o.ID, Name: o.Name}
 	}
-	return lookup{organizations: organizations}, nil
+	return &lookup{organizations: organizations}, nil
 }
