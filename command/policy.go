@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,9 +14,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
-
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/jsonobject"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 )
@@ -189,8 +189,8 @@ func readClaims(path string) (*identity.Identity, []string, error) {
 	if len(text) > maxClaimsFile {
 		return nil, nil, fmt.Errorf("%s has more than %d MB", path, maxClaimsFile>>20)
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(text, &members); err != nil || members == nil {
+	members, err := jsonobject.Members(text)
+	if err != nil || members == nil {
 		return nil, nil, fmt.Errorf("%s is not one JSON object with different names", path)
 	}
 	id := &identity.Identity{EmailVerified: true} // unless a claim says otherwise

@@ -2,14 +2,16 @@ package identity
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/jsonobject"
 )
 
 // Claim says where a claim goes.
@@ -87,8 +89,8 @@ func Decode(members map[string]json.RawMessage, claims []Claim) error {
 
 func (c Claim) decode(value json.RawMessage) error {
 	if c.Member != "" {
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(value, &object); err != nil {
+		object, err := jsonobject.Members(value)
+		if err != nil {
 			return err
 		}
 		into := c.Into.(*string)

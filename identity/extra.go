@@ -1,12 +1,11 @@
 package identity
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
 )
 
 // Extra is what a token says beside what AuthKit's sessions do. Most say nothing of it, and sessions are remembered by the

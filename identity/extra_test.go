@@ -1,12 +1,11 @@
 package identity
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/go-jose/go-jose/v4/json"
 )
 
 func TestExtra(t *testing.T) {

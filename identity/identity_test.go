@@ -1,11 +1,10 @@
 package identity
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4/json"
 )
 
 func TestSessionHash(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/jsonobject"
 )
 
 // casing is how an SDK spells the names of a session's fields and those of its user's
@@ -65,8 +67,8 @@ func (c casing) value(field string, value json.RawMessage) json.RawMessage {
 
 // mapObject changes an object's own fields. Anything but an object stays.
 func mapObject(value json.RawMessage, change func(map[string]json.RawMessage)) json.RawMessage {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(value, &fields); err != nil || fields == nil {
+	fields, err := jsonobject.MembersOfSDK(value)
+	if err != nil || fields == nil {
 		return value
 	}
 	change(fields)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/jsonobject"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
@@ -53,14 +54,13 @@ func (s *Session) large() map[string]int {
 		}
 	}
 	note("", s.fields)
-	var user, claims map[string]json.RawMessage
-	_ = json.Unmarshal(s.fields["user"], &user)
+	user, _ := jsonobject.MembersOfSDK(s.fields["user"])
 	note("user.", user)
 	if parts := strings.Split(s.AccessToken, "."); len(parts) == 3 {
 		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
-			_ = json.Unmarshal(payload, &claims)
+			claims, _ := jsonobject.Members(payload)
+			note("accessToken.", claims)
 		}
 	}
-	note("accessToken.", claims)
 	return sizes
 }

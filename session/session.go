@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/jsonobject"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
 )
 
@@ -38,7 +39,8 @@ type User struct {
 // token and the user's id must be there; what it doesn't know is kept.
 func Parse(plaintext []byte) (*Session, error) {
 	s := new(Session)
-	if err := json.Unmarshal(plaintext, &s.fields); err != nil {
+	var err error
+	if s.fields, err = jsonobject.MembersOfSDK(plaintext); err != nil {
 		return nil, fmt.Errorf("session: parse: %w", err)
 	}
 	if _, ok := s.fields["accessToken"]; !ok {
@@ -84,8 +86,8 @@ func onlyNode(name string, value json.RawMessage) bool {
 }
 
 func (s *Session) merge(response []byte) (*Session, error) {
-	var answer map[string]json.RawMessage
-	if err := json.Unmarshal(response, &answer); err != nil {
+	answer, err := jsonobject.MembersOfSDK(response)
+	if err != nil {
 		return nil, fmt.Errorf("session: authenticate response: %w", err)
 	}
 	next := &Session{fields: make(map[string]json.RawMessage, len(sealedFields)), casing: s.casing, fresh: s.fresh}
@@ -158,7 +160,7 @@ func (s *Session) object(name string) (fields map[string]json.RawMessage, err er
 	if !ok {
 		return nil, nil
 	}
-	if err := json.Unmarshal(value, &fields); err != nil {
+	if fields, err = jsonobject.MembersOfSDK(value); err != nil {
 		return nil, fmt.Errorf("field %s: %w", name, err)
 	}
 	return fields, nil

@@ -175,9 +175,8 @@ func (s *ironSeal) decrypt(password string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	padded := make([]byte, len(s.ciphertext))
-	cipher.NewCBCDecrypter(block, s.iv).CryptBlocks(padded, s.ciphertext)
-	return unpad(padded)
+	cipher.NewCBCDecrypter(block, s.iv).CryptBlocks(s.ciphertext, s.ciphertext) // in place: there is no second time
+	return unpad(s.ciphertext)
 }
 
 func ironSalt() string {

@@ -2,15 +2,16 @@ package token
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/json" // case-sensitive, refuses duplicate names
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/jsonobject"
 )
 
 const maxTokenBytes = 32 << 10
@@ -74,8 +75,8 @@ func Claimed(raw string) *Claims {
 	if err != nil {
 		return c
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &members); err != nil {
+	members, err := jsonobject.Members(payload)
+	if err != nil {
 		return c
 	}
 	var audience jwt.Audience
@@ -87,8 +88,8 @@ func Claimed(raw string) *Claims {
 }
 
 func parseClaims(payload []byte) (*Claims, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &members); err != nil || members == nil {
+	members, err := jsonobject.Members(payload)
+	if err != nil || members == nil {
 		return nil, fmt.Errorf("%w: claims are not a JSON object", ErrInvalid)
 	}
 	c := &Claims{}
