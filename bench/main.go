@@ -31,6 +31,8 @@ var comparisons = []comparison{
 	{"forward-auth", "oauth2-proxy", 0.47},
 	{"chunked session", "forward-auth", 1.4},
 	{"chunked session", "bare, chunked session", 0},
+	{"session in two cookies", "forward-auth", 1.4},
+	{"session in two cookies", "bare, session in two cookies", 0},
 	{"first sight", "bare", 0},
 	{"forward-auth", "other", 0},
 }

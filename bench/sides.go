@@ -67,7 +67,8 @@ func (b *bench) startAll(ctx context.Context) error {
 	plain, plainErr := b.authKit.signIn("Zoe", 20)
 	unicode, unicodeErr := b.authKit.signIn("Zoë", 20)
 	chunked, chunkedErr := b.authKit.signIn("Zoe", 4600)
-	if err := errors.Join(plainErr, unicodeErr, chunkedErr); err != nil {
+	two, twoErr := b.authKit.signIn("Zoe", 1700)
+	if err := errors.Join(plainErr, unicodeErr, chunkedErr, twoErr); err != nil {
 		return err
 	}
 	rules, err := manyRules(b.folder)
@@ -91,6 +92,8 @@ func (b *bench) startAll(ctx context.Context) error {
 		{side{name: "name outside ASCII", request: request(forwardAuth, unicode.cookie)}, service, nil},
 		{side{name: "chunked session", request: request(forwardAuth, chunked.cookie)}, service, nil},
 		{side{name: "bare, chunked session", request: request(forwardAuth, chunked.cookie)}, "", nil},
+		{side{name: "session in two cookies", request: request(forwardAuth, two.cookie)}, service, nil},
+		{side{name: "bare, session in two cookies", request: request(forwardAuth, two.cookie)}, "", nil},
 		{side{name: "first sight", request: forAuth, firstSight: plain.plaintext}, service, nil},
 		{side{name: "other", request: forAuth}, b.other, nil},
 	} {
