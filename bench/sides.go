@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -185,6 +186,10 @@ func (b *bench) add(ctx context.Context, s *side) (err error) {
 		}
 	}
 	if err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	// A connection without a request is closed after five seconds, and the other sides take longer to start.
+	if err := s.client.send(slices.Repeat([][]byte{s.request}, len(s.client))); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	if b.headers == nil {
