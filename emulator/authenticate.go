@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator/bounded"
 )
 
 // organizationSelection is the grant that finishes organization_selection_required.
@@ -16,20 +18,20 @@ const organizationSelection = "urn:workos:oauth:grant-type:organization-selectio
 // environment's lock guards it; the caller of its methods with small letters holds it.
 type authentication struct {
 	*environment
-	codes    *bounded[grant]
-	pending  *bounded[grant] // waiting for the choice of an organization
-	sessions *bounded[*session]
-	tokens   *bounded[*refreshToken]
+	codes    *bounded.Map[grant]
+	pending  *bounded.Map[grant] // waiting for the choice of an organization
+	sessions *bounded.Map[*session]
+	tokens   *bounded.Map[*refreshToken]
 }
 
 func newAuthentication(e *environment) *authentication {
 	now := e.config.Now
 	return &authentication{
 		environment: e,
-		codes:       newBounded[grant](maxCodes, codeLifetime, now),
-		pending:     newBounded[grant](maxCodes, codeLifetime, now),
-		sessions:    newBounded[*session](maxSessions, sessionLifetime, now),
-		tokens:      newBounded[*refreshToken](maxRefreshTokens, sessionLifetime, now),
+		codes:       bounded.New[grant](maxCodes, codeLifetime, now),
+		pending:     bounded.New[grant](maxCodes, codeLifetime, now),
+		sessions:    bounded.New[*session](maxSessions, sessionLifetime, now),
+		tokens:      bounded.New[*refreshToken](maxRefreshTokens, sessionLifetime, now),
 	}
 }
 
@@ -106,7 +108,7 @@ func (a *authentication) checkClient(p url.Values) error {
 // in its refusal, so that a client that logs descriptions is found out here.
 func (a *authentication) grantCode(p url.Values) (*authenticated, error) {
 	code := p.Get("code")
-	g, ok := a.codes.take(code)
+	g, ok := a.codes.Take(code)
 	if !ok || g.person.deleted {
 		return nil, oauthError("invalid_grant", fmt.Sprintf("The code '%.64s' has expired or is invalid.", code))
 	}
@@ -144,7 +146,7 @@ func checkVerifier(challenge, verifier string) error {
 // chosen one.
 func (a *authentication) selectionRequired(g grant, organizations []Organization) error {
 	token := newSecret()
-	a.pending.put(token, g)
+	a.pending.Put(token, g)
 	type choice struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
@@ -165,7 +167,7 @@ func (a *authentication) selectionRequired(g grant, organizations []Organization
 // grantSelection leaves the pending token for another try when the organization is refused.
 func (a *authentication) grantSelection(p url.Values) (*authenticated, error) {
 	token := p.Get("pending_authentication_token")
-	g, ok := a.pending.get(token)
+	g, ok := a.pending.Get(token)
 	if !ok || g.person.deleted {
 		return nil, codeError(http.StatusBadRequest, "invalid_pending_authentication_token",
 			"The pending authentication token has expired or is invalid.")
@@ -176,7 +178,7 @@ func (a *authentication) grantSelection(p url.Values) (*authenticated, error) {
 	if err := a.checkSteps(g.person, p.Get("organization_id")); err != nil {
 		return nil, err
 	}
-	a.pending.take(token)
+	a.pending.Take(token)
 	g.organizationID = p.Get("organization_id")
 	return a.startSession(g, p.Get("ip_address"), p.Get("user_agent"))
 }
@@ -184,11 +186,11 @@ func (a *authentication) grantSelection(p url.Values) (*authenticated, error) {
 // grantRefresh rotates a refresh token. A refused one is not spent by the refusal.
 func (a *authentication) grantRefresh(p url.Values) (*authenticated, error) {
 	now := a.config.Now()
-	token, ok := a.tokens.get(p.Get("refresh_token"))
+	token, ok := a.tokens.Get(p.Get("refresh_token"))
 	if !ok {
 		return nil, oauthError("invalid_grant", "Invalid refresh token.")
 	}
-	s, ok := a.sessions.get(token.session.id)
+	s, ok := a.sessions.Get(token.session.id)
 	if !ok || !s.ended.IsZero() {
 		return nil, oauthError("invalid_grant", "Session has already ended.")
 	}

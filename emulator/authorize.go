@@ -140,7 +140,7 @@ func (h *hosted) chosenCode(req authorizeRequest, email, organizationID string) 
 // newCode makes a code for the user. The caller holds the lock.
 func (h *hosted) newCode(req authorizeRequest, p *person, organizationID string) string {
 	code := newSecret()
-	h.codes.put(code, grant{p, organizationID, req.query.Get("code_challenge")})
+	h.codes.Put(code, grant{p, organizationID, req.query.Get("code_challenge")})
 	return code
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator/bounded"
 )
 
 // directory is who and what there is: users, organizations, memberships and roles. The caller of its methods
@@ -13,14 +15,14 @@ import (
 type directory struct {
 	organizations []Organization
 	seeded        []*person
-	made          *bounded[*person]    // users made on the spot, by email address
-	roles         map[roleKey][]string // permissions that SetRole gave
+	made          *bounded.Map[*person] // users made on the spot, by email address
+	roles         map[roleKey][]string  // permissions that SetRole gave
 }
 
 func newDirectory(config Config) directory {
 	d := directory{
 		organizations: slices.Clone(config.Organizations),
-		made:          newBounded[*person](maxMadeUsers, sessionLifetime, config.Now),
+		made:          bounded.New[*person](maxMadeUsers, sessionLifetime, config.Now),
 		roles:         map[roleKey][]string{},
 	}
 	for _, user := range config.Users {
@@ -36,7 +38,7 @@ func (d *directory) find(email string) (*person, bool) {
 			return p, true
 		}
 	}
-	return d.made.get(email)
+	return d.made.Get(email)
 }
 
 // findOrMake is find, and makes a plain user where there is none.
@@ -49,13 +51,13 @@ func (d *directory) findOrMake(raw string, now time.Time) (*person, error) {
 		return p, nil
 	}
 	p := newPerson(User{ID: newID("user_", now), Email: email}, now)
-	d.made.put(email, p)
+	d.made.Put(email, p)
 	return p, nil
 }
 
 // byID looks a user up by id.
 func (d *directory) byID(id string) (*person, bool) {
-	for _, p := range slices.Concat(d.seeded, d.made.all()) {
+	for _, p := range slices.Concat(d.seeded, d.made.All()) {
 		if p.ID == id {
 			return p, true
 		}
@@ -118,7 +120,7 @@ func (d *directory) permissions(m Membership) []string {
 // remove takes a user out of the directory. Codes may be under way, so the person says so too.
 func (d *directory) remove(p *person) {
 	p.deleted = true
-	d.made.take(p.Email)
+	d.made.Take(p.Email)
 	d.seeded = slices.DeleteFunc(d.seeded, func(other *person) bool { return other == p })
 }
 

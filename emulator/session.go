@@ -57,7 +57,7 @@ func (a *authentication) startSession(g grant, ip, userAgent string) (*authentic
 		updated:        now,
 	}
 	g.person.lastSignIn = now
-	a.sessions.put(s.id, s)
+	a.sessions.Put(s.id, s)
 	a.emit("session.created", s.json())
 	return a.issue(s)
 }
@@ -69,7 +69,7 @@ func (a *authentication) issue(s *session) (*authenticated, error) {
 		return nil, err
 	}
 	refresh := newSecret()
-	a.tokens.put(refresh, &refreshToken{session: s})
+	a.tokens.Put(refresh, &refreshToken{session: s})
 	method := "Password"
 	if s.person.Impersonator != nil {
 		method = "Impersonation"
@@ -165,7 +165,7 @@ func (a *authentication) listSessions(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	_, known := a.byID(id)
 	list := []sessionJSON{}
-	for _, s := range slices.Backward(a.sessions.all()) {
+	for _, s := range slices.Backward(a.sessions.All()) {
 		if s.person.ID == id && s.ended.IsZero() {
 			list = append(list, s.json())
 		}
@@ -197,7 +197,7 @@ func (a *authentication) revokeSession(w http.ResponseWriter, r *http.Request) {
 func (a *authentication) RevokeSession(id string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s, ok := a.sessions.get(id)
+	s, ok := a.sessions.Get(id)
 	if !ok {
 		return notFound("Session")
 	}
@@ -210,7 +210,7 @@ func (a *authentication) RevokeSession(id string) error {
 
 // endAll ends a user's sessions, without an event.
 func (a *authentication) endAll(p *person) {
-	for _, s := range a.sessions.all() {
+	for _, s := range a.sessions.All() {
 		if s.person == p && s.ended.IsZero() {
 			s.end(a.now())
 		}

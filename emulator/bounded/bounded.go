@@ -1,4 +1,5 @@
-package emulator
+// Package bounded is a map that forgets: what has expired, and the oldest once it is full.
+package bounded
 
 import (
 	"time"
@@ -6,9 +7,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// bounded is a map whose entries expire after one common time, and whose oldest
+// Map is a map whose entries expire after one common time, and whose oldest
 // entry makes room once it is full. The caller locks.
-type bounded[V any] struct {
+type Map[V any] struct {
 	ttl     time.Duration
 	now     func() time.Time
 	entries *simplelru.LRU[string, entry[V]]
@@ -19,17 +20,18 @@ type entry[V any] struct {
 	expires time.Time
 }
 
-func newBounded[V any](size int, ttl time.Duration, now func() time.Time) *bounded[V] {
+// New makes one for so many entries.
+func New[V any](size int, ttl time.Duration, now func() time.Time) *Map[V] {
 	entries, err := simplelru.NewLRU[string, entry[V]](size, nil)
 	if err != nil {
 		panic(err) // a size below one, which no caller has
 	}
-	return &bounded[V]{ttl: ttl, now: now, entries: entries}
+	return &Map[V]{ttl: ttl, now: now, entries: entries}
 }
 
-// put adds an entry, and drops what has expired. Reads never reorder the entries, so the
+// Put adds an entry, and drops what has expired. Reads never reorder the entries, so the
 // oldest is the next to expire.
-func (b *bounded[V]) put(key string, value V) {
+func (b *Map[V]) Put(key string, value V) {
 	now := b.now()
 	for {
 		_, oldest, ok := b.entries.GetOldest()
@@ -41,7 +43,8 @@ func (b *bounded[V]) put(key string, value V) {
 	b.entries.Add(key, entry[V]{value, now.Add(b.ttl)})
 }
 
-func (b *bounded[V]) get(key string) (value V, ok bool) {
+// Get returns what has not expired.
+func (b *Map[V]) Get(key string) (value V, ok bool) {
 	found, ok := b.entries.Peek(key)
 	if !ok || !b.now().Before(found.expires) {
 		return value, false
@@ -49,15 +52,15 @@ func (b *bounded[V]) get(key string) (value V, ok bool) {
 	return found.value, true
 }
 
-// take is get for what works once.
-func (b *bounded[V]) take(key string) (V, bool) {
-	value, ok := b.get(key)
+// Take is Get for what works once.
+func (b *Map[V]) Take(key string) (V, bool) {
+	value, ok := b.Get(key)
 	b.entries.Remove(key)
 	return value, ok
 }
 
-// all gives what has not expired, oldest first.
-func (b *bounded[V]) all() []V {
+// All gives what has not expired, oldest first.
+func (b *Map[V]) All() []V {
 	now := b.now()
 	var values []V
 	for _, e := range b.entries.Values() {
