@@ -31,6 +31,7 @@ func runEmulator(ctx context.Context, p process, args []string) error {
 	}
 	flags.Func("redirect-uri", "registered redirect URI, may be repeated (default http://localhost:3000/_auth/callback)", list(&config.RedirectURIs))
 	flags.Func("logout-return-url", "registered sign-out redirect, may be repeated (default http://localhost:3000/_auth/logout)", list(&config.LogoutReturnURLs))
+	flags.Func("resource", "registered OAuth resource (MCP resource indicator), may be repeated; the first is the default", list(&config.Resources))
 	flags.Func("requires", "`ORGANIZATION=STEP` for a switch to it, sso_required or mfa_enrollment; may be repeated", func(value string) error {
 		return require(&config, value)
 	})

@@ -47,7 +47,9 @@ func (c *calls) count(name string) {
 //	redirect_uris.list, redirect_uris.create, redirect_uris.delete
 //	webhook_endpoints.list, webhook_endpoints.create, webhook_endpoints.update, webhook_endpoints.delete
 //	api_keys.validate, api_keys.create, api_keys.list, api_keys.delete
-//	connect.token, connect.jwks, connect.metadata
+//	connect.token, connect.jwks, connect.metadata, connect.register, connect.authorize, connect.authorize.submit,
+//	connect.introspection, connect.device_authorization, connect.device
+//	resources.list, resources.create, resources.default, resources.delete
 //
 // An endpoint that was never called has no entry.
 func (c *calls) Calls() map[string]int {

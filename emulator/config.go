@@ -44,6 +44,9 @@ type Config struct {
 	APIKeys      []APIKey
 	Applications []Application
 
+	// Resources are registered from the start (RFC 8707); the first is the default. None: tokens are for ClientID.
+	Resources []string
+
 	SigningKey        *rsa.PrivateKey  // signs access tokens; nil: a new key of 2048 bits
 	ConnectSigningKey *rsa.PrivateKey  // signs Connect's, and must be another one; nil: a new key of 2048 bits
 	Now               func() time.Time // nil: time.Now
@@ -90,7 +93,7 @@ func (c Config) problems() []error {
 	if err := (Settings{AccessTokenLifetime: c.AccessTokenLifetime, GraceWindow: c.GraceWindow}).check(); err != nil {
 		problems = append(problems, err)
 	}
-	for _, raw := range slices.Concat(c.RedirectURIs, c.LogoutReturnURLs) {
+	for _, raw := range slices.Concat(c.RedirectURIs, c.LogoutReturnURLs, c.Resources) {
 		if u, err := url.Parse(raw); err != nil || !u.IsAbs() || u.Host == "" || strings.Contains(raw, "#") {
 			problems = append(problems, fmt.Errorf("emulator: %q: must be an absolute URL without fragment", raw))
 		}

@@ -142,7 +142,7 @@ func TestConnectTokenRefuses(t *testing.T) {
 		{"another scheme", none(), []string{"Authorization", "Bearer " + warehouseSecret}, 401, "invalid_client"},
 		{"both ways", nil, []string{"Authorization", basic(t, warehouse, warehouseSecret)}, 400, "invalid_request"},
 		{"no grant type", map[string]string{"grant_type": ""}, nil, 400, "invalid_request"},
-		{"another grant type", map[string]string{"grant_type": "authorization_code"}, nil, 400, "unsupported_grant_type"},
+		{"another grant type", map[string]string{"grant_type": "password"}, nil, 400, "unsupported_grant_type"},
 		{"another grant type, wrong secret", map[string]string{"grant_type": "password", "client_secret": "x"}, nil, 401, "invalid_client"},
 		{"a malformed scope", map[string]string{"scope": `read"write`}, nil, 400, "invalid_scope"},
 		{"JSON", nil, []string{"Content-Type", "application/json"}, 400, "invalid_request"},
@@ -236,11 +236,19 @@ func TestConnectKeys(t *testing.T) {
 func TestConnectMetadata(t *testing.T) {
 	t.Parallel()
 	e := start(t, nil)
-	want := `{"grant_types_supported":["client_credentials"],"issuer":"E","jwks_uri":"E/oauth2/jwks","token_endpoint":"E/oauth2/token",` +
-		`"token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post"]}`
-	got := e.get(t, e.url+"/.well-known/oauth-authorization-server")
-	if want := strings.ReplaceAll(want, `"E`, `"`+e.url); got.status != 200 || got.body != want {
-		t.Errorf("got %d %s, want %s", got.status, got.body, want)
+	want := `{"authorization_endpoint":"E/oauth2/authorize","code_challenge_methods_supported":["S256"],` +
+		`"device_authorization_endpoint":"E/oauth2/device_authorization",` +
+		`"grant_types_supported":["authorization_code","refresh_token","urn:ietf:params:oauth:grant-type:device_code",` +
+		`"urn:ietf:params:oauth:grant-type:token-exchange","client_credentials"],"id_token_signing_alg_values_supported":["RS256"],` +
+		`"introspection_endpoint":"E/oauth2/introspection","issuer":"E","jwks_uri":"E/oauth2/jwks","registration_endpoint":"E/oauth2/register",` +
+		`"response_modes_supported":["query"],"response_types_supported":["code"],` +
+		`"scopes_supported":["openid","profile","email","offline_access"],"subject_types_supported":["public"],"token_endpoint":"E/oauth2/token",` +
+		`"token_endpoint_auth_methods_supported":["none","client_secret_post","client_secret_basic"]}`
+	for _, at := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
+		got := e.get(t, e.url+at)
+		if want := strings.ReplaceAll(want, `"E`, `"`+e.url); got.status != 200 || got.body != want {
+			t.Errorf("%s: got %d %s, want %s", at, got.status, got.body, want)
+		}
 	}
 	under := start(t, func(c *Config) { c.BaseURL = c.BaseURL.JoinPath("authkit") })
 	if got := decode(t, under.get(t, under.url+"/.well-known/oauth-authorization-server").body); got["issuer"] != under.url ||

@@ -26,11 +26,12 @@
 //	GET, POST      /webhook_endpoints                      endpoint_url, events -> the endpoint with its secret
 //	PATCH, DELETE  /webhook_endpoints/{id}
 //
-// WorkOS Connect, for Config.Applications. Its issuer is BaseURL's origin, its keys are its own:
+//	GET, POST      /user_management/authkit_oauth_resources               uri: MCP resource indicators
+//	PUT            /user_management/authkit_oauth_resources/{id}/default
+//	DELETE         /user_management/authkit_oauth_resources/{id}
 //
-//	POST /oauth2/token                              client_credentials -> access token
-//	GET  /oauth2/jwks                               key set of these tokens
-//	GET  /.well-known/oauth-authorization-server
+// The authorization server of AuthKit's domain (WorkOS Connect) for clients that register, and for Config.Applications: package oauth.
+// Its issuer is BaseURL's origin, its keys are its own.
 //
 // The changes that WorkOS's dashboard makes (Bearer API key), each with its webhooks:
 //
@@ -45,6 +46,9 @@
 //
 //	GET                /_emulator/calls         how often each endpoint was called: Calls
 //	GET, POST, DELETE  /_emulator/faults        what goes wrong: Faulted, AddFault, ClearFaults
+//	GET, PATCH         /_emulator/oauth         what the authorization server allows
+//	POST               /_emulator/oauth/documents       a client's metadata document, as its client_id would serve it
+//	GET, DELETE        /_emulator/oauth/consents[/{id}] users' consents; DELETE revokes one
 //	GET, PATCH         /_emulator/settings      lifetimes, issuer, clock: Change
 //	POST               /_emulator/keys/rotate   RotateKey
 //	POST               /_emulator/keys/publish  PublishKey
@@ -58,7 +62,7 @@
 //
 //	environment ── authentication ── hosted     grants, sessions, tokens; the pages
 //	           ├── apiKeys                       customers' keys
-//	           └── connect                       WorkOS Connect's tokens
+//	           └── connect ── domain             WorkOS Connect's tokens; users and keys for package oauth
 //	calls                                        counts every call, lets faults answer it
 //
 // # Signing in
@@ -116,9 +120,8 @@
 //
 // # What it does not do
 //
-// No passwords, second factors, single sign-on, invitations, public clients (those
-// without a secret), no pages of lists but of registrations, and of Connect no sign-in of users: ConnectToken signs a
-// user's token for tests. It keeps no browser session: every sign-in
+// No passwords, second factors, single sign-on, invitations, of sessions no public clients (those
+// without a secret), no pages of lists but of registrations. It keeps no browser session: every sign-in
 // asks, so prompt and max_age hold by themselves. Everything is gone when the
 // process ends, and memory is bounded: what has expired is dropped, and past a
 // limit the oldest is.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator/oauth"
 )
 
 // How long things last, and how many are kept.
@@ -28,6 +30,7 @@ type Emulator struct {
 	*connect
 	*calls
 
+	oauth   *oauth.Server
 	handler http.Handler
 	stop    func()
 }
@@ -52,6 +55,7 @@ func New(config Config) (*Emulator, error) {
 		stop()
 		return nil, err
 	}
+	e.oauth = newAuthorizationServer(domain{e.connect}, pages)
 	e.handler = e.routes(pages)
 	e.webhooks.start(ctx)
 	return e, nil
@@ -76,9 +80,7 @@ func (e *Emulator) routes(pages *hosted) http.Handler {
 	r.Post("/user_management/authenticate", e.authenticate) // counts, and fails, by its grants
 	e.endpoints = append(e.endpoints, "authenticate", "authenticate.authorization_code",
 		"authenticate.refresh_token", "authenticate.organization_selection")
-	r.Post("/oauth2/token", e.endpoint("connect.token", e.postToken))
-	r.Get("/oauth2/jwks", e.endpoint("connect.jwks", e.connectJWKS))
-	r.Get("/.well-known/oauth-authorization-server", e.endpoint("connect.metadata", e.connectMetadata))
+	e.connectRoutes(r)
 	r.Get("/", pages.root)
 	r.Get("/health", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -90,6 +92,26 @@ func (e *Emulator) routes(pages *hosted) http.Handler {
 	e.control(r)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { writeError(w, errNotFound) })
 	return r
+}
+
+// connectRoutes has the authorization server's endpoints.
+func (e *Emulator) connectRoutes(r chi.Router) {
+	metadata := e.endpoint("connect.metadata", e.oauth.Metadata)
+	r.Get("/.well-known/oauth-authorization-server", metadata)
+	r.Get("/.well-known/openid-configuration", metadata)
+	r.Get("/oauth2/jwks", e.endpoint("connect.jwks", e.connectJWKS))
+	r.Post("/oauth2/register", e.endpoint("connect.register", e.oauth.Register))
+	r.Get("/oauth2/authorize", e.endpoint("connect.authorize", e.oauth.Authorize))
+	r.Post("/oauth2/authorize", e.endpoint("connect.authorize.submit", e.oauth.Authorize))
+	r.Post("/oauth2/token", e.endpoint("connect.token", e.oauth.Token))
+	r.Post("/oauth2/introspection", e.endpoint("connect.introspection", e.oauth.Introspect))
+	r.Post("/oauth2/device_authorization", e.endpoint("connect.device_authorization", e.oauth.DeviceAuthorization))
+	device := e.endpoint("connect.device", e.oauth.Device)
+	r.Get("/oauth2/device", device)
+	r.Post("/oauth2/device", device)
+	r.MethodFunc(http.MethodOptions, "/oauth2/token", preflight)
+	r.MethodFunc(http.MethodOptions, "/oauth2/register", preflight)
+	r.MethodFunc(http.MethodOptions, "/.well-known/*", preflight)
 }
 
 // manage has the endpoints for which the API asks for its key.
@@ -120,6 +142,17 @@ func (e *Emulator) manage(r chi.Router) {
 	route(http.MethodPost, endpoints, "webhook_endpoints.create", e.postWebhookEndpoint)
 	route(http.MethodPatch, endpoints+"/{id}", "webhook_endpoints.update", e.patchWebhookEndpoint)
 	route(http.MethodDelete, endpoints+"/{id}", "webhook_endpoints.delete", remove(e.webhooks.remove))
+
+	const resources = "/user_management/authkit_oauth_resources"
+	route(http.MethodGet, resources, "resources.list", func(w http.ResponseWriter, r *http.Request) {
+		writePage(w, r, e.oauth.ListResources(), func(o oauth.Resource) string { return o.ID })
+	})
+	route(http.MethodPost, resources, "resources.create", e.oauth.PostResource)
+	route(http.MethodPut, resources+"/{id}/default", "resources.default", changed(func(id string) (oauth.Resource, error) {
+		made, ok := e.oauth.MakeDefault(id)
+		return made, found(ok, "Resource")
+	}))
+	route(http.MethodDelete, resources+"/{id}", "resources.delete", remove(func(id string) error { return found(e.oauth.DeleteResource(id), "Resource") }))
 
 	const ofOrganization, ofUser = "/organizations/{id}/api_keys", "/user_management/users/{id}/api_keys"
 	route(http.MethodPost, "/api_keys/validations", "api_keys.validate", e.postValidation)
@@ -153,6 +186,42 @@ func (e *Emulator) control(r chi.Router) {
 	route(http.MethodPost, "keys/rotate", e.postRotation)
 	route(http.MethodPost, "keys/publish", func(*http.Request, []byte) (any, error) { e.PublishKey(); return struct{}{}, nil })
 	route(http.MethodPut, "roles/{slug}", e.putRole)
+	route(http.MethodGet, "oauth", func(*http.Request, []byte) (any, error) { return e.oauth.Change(func(*oauth.Settings) {}), nil })
+	route(http.MethodPatch, "oauth", e.patchOAuth)
+	route(http.MethodPost, "oauth/documents", func(_ *http.Request, body []byte) (any, error) { return struct{}{}, e.oauth.SetDocument(body) })
+	route(http.MethodGet, "oauth/consents", func(*http.Request, []byte) (any, error) { return e.oauth.Consents(), nil })
+	route(http.MethodDelete, "oauth/consents/{id}", func(r *http.Request, _ []byte) (any, error) {
+		return struct{}{}, found(e.oauth.RevokeConsent(chi.URLParam(r, "id")), "Consent")
+	})
 	route(http.MethodPost, "events", e.postEvent)
 	route(http.MethodGet, "webhooks", func(*http.Request, []byte) (any, error) { return e.Deliveries(), nil })
+}
+
+// found is nil where something was there.
+func found(ok bool, what string) error {
+	if ok {
+		return nil
+	}
+	return notFound(what)
+}
+
+// patchOAuth answers PATCH /_emulator/oauth, which leaves what the body doesn't name.
+func (e *Emulator) patchOAuth(_ *http.Request, body []byte) (any, error) {
+	var unreadable error
+	changed := e.oauth.Change(func(s *oauth.Settings) {
+		next := *s
+		if unreadable = strictly(body, &next); unreadable == nil {
+			*s = next
+		}
+	})
+	return changed, unreadable
+}
+
+// preflight lets clients in browsers ask.
+func preflight(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "authorization, content-type, mcp-protocol-version")
+	w.WriteHeader(http.StatusNoContent)
 }

@@ -128,7 +128,7 @@ func (e *environment) deleteMembership(id string) error {
 }
 
 // changed answers with the membership that the path names, as act has changed it.
-func changed(act func(id string) (membershipJSON, error)) http.HandlerFunc {
+func changed[T any](act func(id string) (T, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		m, err := act(chi.URLParam(r, "id"))
 		if err != nil {

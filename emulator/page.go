@@ -53,6 +53,8 @@ type view struct {
 	Email string   // first step: the field's value; second step: who signs in
 
 	Organizations []button // second step
+
+	Forms template.HTML // of a page that isn't a sign-in of the application's
 }
 
 // button is a choice. Its value is what the form sends.
