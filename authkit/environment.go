@@ -41,10 +41,33 @@ func (c *Client) SameEnvironment(ctx context.Context) (bool, error) {
 	return !mismatch, nil
 }
 
+const (
+	redirectURIsPath = "/user_management/redirect_uris"
+	resourcesPath    = "/user_management/authkit_oauth_resources"
+)
+
 // RedirectURIs lists the environment's. An error is a *session.Outage.
 func (c *Client) RedirectURIs(ctx context.Context) ([]string, error) {
+	return c.uris(ctx, redirectURIsPath)
+}
+
+// AddRedirectURI registers one. One that is there already is no error. An error is a *session.Outage.
+func (c *Client) AddRedirectURI(ctx context.Context, uri string) error {
+	return c.addURI(ctx, redirectURIsPath, uri)
+}
+
+// Resources lists the environment's MCP resource indicators: the OAuth resources that AuthKit makes tokens for. Without any it makes
+// all of them for the environment's client id. An error is a *session.Outage.
+func (c *Client) Resources(ctx context.Context) ([]string, error) { return c.uris(ctx, resourcesPath) }
+
+// AddResource registers one. One that is there already is no error. An error is a *session.Outage.
+func (c *Client) AddResource(ctx context.Context, uri string) error {
+	return c.addURI(ctx, resourcesPath, uri)
+}
+
+func (c *Client) uris(ctx context.Context, path string) ([]string, error) {
 	var all []string
-	err := c.list(ctx, "/user_management/redirect_uris", func(item json.RawMessage) error {
+	err := c.list(ctx, path, func(item json.RawMessage) error {
 		var u struct {
 			URI string `json:"uri"`
 		}
@@ -55,12 +78,11 @@ func (c *Client) RedirectURIs(ctx context.Context) ([]string, error) {
 	return all, err
 }
 
-// AddRedirectURI registers one. One that is there already is no error. An error is a *session.Outage.
-func (c *Client) AddRedirectURI(ctx context.Context, uri string) error {
+func (c *Client) addURI(ctx context.Context, path, uri string) error {
 	body, _ := json.Marshal(map[string]string{"uri": uri}) // strings always encode
-	_, err := c.call(ctx, http.MethodPost, "/user_management/redirect_uris", body)
-	if outage, ok := errors.AsType[*session.Outage](err); ok && outage.Status == http.StatusUnprocessableEntity {
-		there, listErr := c.RedirectURIs(ctx)
+	_, err := c.call(ctx, http.MethodPost, path, body)
+	if outage, ok := errors.AsType[*session.Outage](err); ok && (outage.Status == http.StatusUnprocessableEntity || outage.Status == http.StatusConflict) {
+		there, listErr := c.uris(ctx, path)
 		if listErr == nil && slices.Contains(there, uri) {
 			return nil
 		}

@@ -1,6 +1,7 @@
 package authkit
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -59,6 +60,42 @@ func TestRedirectURIs(t *testing.T) {
 	}
 	if err := c.AddRedirectURI(t.Context(), "nothing"); !isOutage(err, http.StatusBadRequest) {
 		t.Errorf("a bad one: got %v, want status 400", err)
+	}
+}
+
+func TestResources(t *testing.T) {
+	t.Parallel()
+	var known []string
+	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/user_management/authkit_oauth_resources" {
+			t.Errorf("got a call for %s", r.URL.Path)
+		}
+		if r.Method == http.MethodGet {
+			items, _ := json.Marshal(known)
+			fmt.Fprintf(w, `{"data":%s}`, strings.NewReplacer(`["`, `[{"uri":"`, `","`, `"},{"uri":"`, `"]`, `"}]`).Replace(string(items)))
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		uri := strings.TrimSuffix(strings.TrimPrefix(string(body), `{"uri":"`), `"}`)
+		if slices.Contains(known, uri) || uri == "refused" {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return
+		}
+		known = append(known, uri)
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"object":"authkit_oauth_resource"}`)
+	})
+	for _, uri := range []string{"https://a.example.com/mcp", "https://b.example.com/mcp", "https://a.example.com/mcp"} {
+		if err := c.AddResource(t.Context(), uri); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := c.Resources(t.Context())
+	if want := []string{"https://a.example.com/mcp", "https://b.example.com/mcp"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if err := c.AddResource(t.Context(), "refused"); !isOutage(err, http.StatusUnprocessableEntity) {
+		t.Errorf("a refused one: got %v, want status 422", err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/doctor"
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/setup"
 	"github.com/authkit-forward-auth/authkit-forward-auth/snippet"
 )
@@ -24,6 +25,7 @@ type setupOptions struct {
 	*snippet.Options
 	apiKey, clientID, gateway string
 	file, out                 string
+	resources                 []string
 	dryRun, yes               bool
 }
 
@@ -36,6 +38,10 @@ func runSetup(ctx context.Context, p process, args []string) error {
 	flags.StringVar(&o.gateway, "gateway", "", "one of "+strings.Join(snippet.Gateways(), ", "))
 	flags.StringVar(&o.file, "env", ".env", "`file` for the service's variables; one that is there is kept as .env.bak")
 	flags.StringVar(&o.out, "out", "", "write the gateway's files into this `directory`; files that are there are never overwritten")
+	flags.Func("resource", "`URL` of an OAuth resource of the policy, to register at WorkOS; may be repeated", func(text string) error {
+		o.resources = append(o.resources, text)
+		return policy.ResourceProblem(text)
+	})
 	flags.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
 	flags.BoolVar(&o.yes, "yes", false, "ask nothing: do it, and change a file that is there")
 	if err := p.parse(flags, args); err != nil {
@@ -64,7 +70,7 @@ func runSetup(ctx context.Context, p process, args []string) error {
 	}
 	deployment := setup.Deployment{
 		Client:      &authkit.Client{APIKey: authkit.Secret(o.apiKey), ClientID: o.clientID, BaseURL: base, HTTPClient: &http.Client{Timeout: 10 * time.Second}},
-		RedirectURI: d.RedirectURI(), Webhooks: d.WebhooksURL(), Environment: append(variables(c.Environment), baseVariables...), File: o.file,
+		RedirectURI: d.RedirectURI(), Resources: o.resources, Webhooks: d.WebhooksURL(), Environment: append(variables(c.Environment), baseVariables...), File: o.file,
 	}
 	plan, err := setup.Prepare(ctx, deployment)
 	if err != nil {

@@ -54,11 +54,12 @@ func TestSetup(t *testing.T) {
 		t.Errorf("dry run: got a file (%v) or %q, want neither", err, e.RedirectURIs())
 	}
 
-	stdout, err = setUp(t, environ, "", args...)
+	stdout, err = setUp(t, environ, "", append(args, "-resource", "https://app.example.invalid/mcp")...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
+		"done   resource       register https://app.example.invalid/mcp\n",
 		"done   redirect URI   register https://app.example.invalid/_auth/callback\n",
 		"Sign-in endpoint   https://app.example.invalid/_auth/login\n", "Sign-out redirect  https://app.example.invalid/_auth/logout\n",
 		"==> Caddyfile\n", "authkit-forward-auth doctor https://app.example.invalid/ -gateway caddy\n", ". ./",
@@ -154,6 +155,7 @@ func TestSetupMistakes(t *testing.T) {
 		"different environments":    {nil, append([]string{"-client-id", "client_02"}, all...)},
 		"true or false":             {map[string]string{"WORKOS_API_HTTPS": "no"}, all},
 		"doesn't answer":            {map[string]string{"WORKOS_API_PORT": "1"}, all},
+		"a plain path without":      {nil, append(slices.Clone(all), "-resource", "https://app.example.com/mcp/")},
 		"http is for localhost":     {nil, append(slices.Clone(all), "-app", "http://app.example.com", "-upstream", "app:8080")},
 	} {
 		merged := map[string]string{}

@@ -7,11 +7,12 @@ const layersRoom = 8
 
 // Policy is a policy in force. It is not changed once made, and safe for concurrent use.
 type Policy struct {
-	rules    []*Rule // in their order
-	fallback *Rule   // where no rule matches
-	refusal  *Rule   // for a host that no rule is about
-	everyone bool    // there are no rules: every host is named
-	index    *index.Index
+	rules     []*Rule // in their order
+	fallback  *Rule   // where no rule matches
+	refusal   *Rule   // for a host that no rule is about
+	everyone  bool    // there are no rules: every host is named
+	resources []*Resource
+	index     *index.Index
 }
 
 // DefaultName is the name of a policy's default in the place of a rule's.
@@ -50,7 +51,9 @@ func newPolicy(rules []*Rule, fallback Default) *Policy {
 		rules:    rules,
 		fallback: &Rule{Name: DefaultName, Line: fallback.Line, Access: fallback.Access, Credentials: []Credential{Cookie}},
 		refusal:  &Rule{Name: DefaultName, Access: Nobody, Credentials: []Credential{Cookie}},
-		index:    index.New(),
+
+		resources: resourcesOf(rules),
+		index:     index.New(),
 	}
 	for number, r := range rules {
 		p.index.Add(int32(number), &r.target)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -101,6 +102,14 @@ func (r *Resource) read() string {
 	return ""
 }
 
+// ResourceProblem says why a text can't be a resource's URL; nil: it can.
+func ResourceProblem(text string) error {
+	if problem := (&Resource{URL: text}).read(); problem != "" {
+		return errors.New(problem)
+	}
+	return nil
+}
+
 // ScopeProblem says what is wrong with a scope; RFC 6749, 3.3.
 func ScopeProblem(scope string) string {
 	if scope == "" || len(scope) > maxScopeBytes || strings.ContainsFunc(scope, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
@@ -132,27 +141,37 @@ func (r *Resource) Is(audience string) bool {
 	return audience == r.URL || r.path == "" && audience == r.URL+"/"
 }
 
+// Resources are those of the policy's rules, each once.
+func (p *Policy) Resources() []*Resource { return p.resources }
+
+func resourcesOf(rules []*Rule) []*Resource {
+	var all []*Resource
+	seen := map[string]bool{}
+	for _, r := range rules {
+		if r.Resource != nil && !seen[r.Resource.URL] {
+			seen[r.Resource.URL] = true
+			all = append(all, r.Resource)
+		}
+	}
+	return all
+}
+
 // ResourceAt is the resource whose metadata a host (canonical name) has at a path behind MetadataPath. Without a path it is the
 // host's only resource, or that without a path; nil: there is none.
 func (p *Policy) ResourceAt(host, path string) *Resource {
-	var own []*Resource
-	for _, r := range p.rules {
-		if res := r.Resource; res != nil && res.host == host && !slices.ContainsFunc(own, func(o *Resource) bool { return o.URL == res.URL }) {
-			own = append(own, res)
+	var only *Resource
+	several := false
+	for _, res := range p.resources {
+		if res.host != host {
+			continue
 		}
-	}
-	for _, res := range own {
 		if res.path == path {
 			return res
 		}
+		only, several = res, only != nil
 	}
-	if path == "" && len(own) == 1 {
-		return own[0]
+	if path != "" || several {
+		return nil
 	}
-	return nil
-}
-
-// HasResources reports whether some rule has a resource.
-func (p *Policy) HasResources() bool {
-	return slices.ContainsFunc(p.rules, func(r *Rule) bool { return r.Resource != nil })
+	return only
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
@@ -40,6 +41,7 @@ func (s *Server) warmUp(ctx context.Context) {
 	}
 	s.checkAPIKey(ctx)
 	s.checkDomain(ctx)
+	s.checkResources(ctx)
 }
 
 // wrongSetting says which setting a failed fetch of the key set points to, with %s for AuthKit's
@@ -83,6 +85,31 @@ func (s *Server) checkDomain(ctx context.Context) {
 		s.log.Warn().Str("event", "start").Err(err).Msgf("AUTHKIT_DOMAIN: the metadata of %s can't be read, so whether that is its issuer is open", domain)
 	case issuer != domain:
 		s.log.Error().Str("event", "start").Str("issuer", issuer).Msgf("AUTHKIT_DOMAIN is %s, and the authorization server there calls itself otherwise: write its issuer", domain)
+	}
+}
+
+// checkResources looks whether AuthKit knows the policy's resources: it makes tokens for those alone that are registered, and for
+// the environment's client id in place of any other.
+func (s *Server) checkResources(ctx context.Context) {
+	if s.policy == nil || s.config.AuthKitDomain == nil {
+		return
+	}
+	resources := s.policy.Current().Resources()
+	if len(resources) == 0 {
+		return
+	}
+	known, err := s.authKit.Resources(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn().Str("event", "start").Err(err).Msg("WorkOS doesn't say which MCP resource indicators it has, so whether the policy's resources are among them is open")
+		}
+		return
+	}
+	for _, r := range resources {
+		if !slices.ContainsFunc(known, r.Is) {
+			s.log.Error().Str("event", "start").Str("resource", r.URL).Msg("this resource of the policy is not registered at WorkOS, and every token for it will be refused " +
+				"(audience_is_client_id): add it at Connect, Configuration, MCP resource indicators, or with authkit-forward-auth setup -resource")
+		}
 	}
 }
 

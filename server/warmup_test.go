@@ -120,3 +120,48 @@ func TestStartComparesTheDomain(t *testing.T) {
 		})
 	}
 }
+
+// A resource that WorkOS doesn't know gets no tokens: the log says so before a client finds out.
+func TestStartLooksForResources(t *testing.T) {
+	t.Parallel()
+	const at = "/user_management/authkit_oauth_resources"
+	const missing = `"resource":"http://localhost:3000/jobs"`
+	for name, tt := range map[string]struct {
+		status int
+		uris   string
+		want   []string
+		not    string
+	}{
+		"all":                   {200, `{"uri":"http://localhost:3000/mcp"},{"uri":"http://localhost:3000/jobs"}`, nil, "localhost:3000/"},
+		"one is missing":        {200, `{"uri":"http://localhost:3000/mcp"}`, []string{missing, "setup -resource"}, `"resource":"http://localhost:3000/mcp"`},
+		"none":                  {200, ``, []string{missing, `"resource":"http://localhost:3000/mcp"`}, ""},
+		"one with another case": {200, `{"uri":"http://localhost:3000/mcp"},{"uri":"http://localhost:3000/Jobs"}`, []string{missing}, `"resource":"http://localhost:3000/mcp"`},
+		"WorkOS doesn't say":    {403, ``, []string{`"level":"warn"`, "whether the policy's resources are among them is open"}, missing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newResourceWorld(t)
+			asked := make(chan struct{}, 10)
+			front := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != at {
+					w.authKit.ServeHTTP(rw, r)
+					return
+				}
+				defer func() { asked <- struct{}{} }()
+				rw.WriteHeader(tt.status)
+				fmt.Fprintf(rw, `{"data":[%s]}`, tt.uris)
+			})
+			w.front.Store(&front)
+			s := serve(t, w)
+			<-asked
+			for _, want := range tt.want {
+				eventually(t, want, func() bool { return strings.Contains(w.log.String(), want) })
+			}
+			s.stop()
+			<-s.done
+			if log := w.log.String(); tt.not != "" && strings.Contains(log, tt.not) {
+				t.Errorf("got %s, want nothing of %s", log, tt.not)
+			}
+		})
+	}
+}

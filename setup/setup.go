@@ -17,11 +17,12 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/webhook"
 )
 
-// Deployment is what is set up. All fields but Extra must be set.
+// Deployment is what is set up. All fields but Resources must be set.
 type Deployment struct {
 	Client      *authkit.Client
 	RedirectURI string
-	Webhooks    string // URL of the service's webhook endpoint
+	Resources   []string // URLs of the policy's OAuth resources
+	Webhooks    string   // URL of the service's webhook endpoint
 	Environment []Variable
 	File        string // the service's environment, such as .env
 }
@@ -64,6 +65,9 @@ func Prepare(ctx context.Context, d Deployment) (*Plan, error) {
 	}
 	p.Steps = append(p.Steps, Step{Name: "credentials", About: "the API key and the client ID are of one environment", Done: true})
 	p.addRedirectURI(registered)
+	if err := p.addResources(ctx); err != nil {
+		return nil, err
+	}
 	if p.present, err = readFile(d.File); err != nil {
 		return nil, fmt.Errorf("setup: %w", err)
 	}
@@ -83,6 +87,28 @@ func (p *Plan) addRedirectURI(registered []string) {
 	p.Steps = append(p.Steps, Step{Name: "redirect URI", About: "register " + uri, do: func(ctx context.Context) error {
 		return explain("register the redirect URI "+uri, p.deployment.Client.AddRedirectURI(ctx, uri))
 	}})
+}
+
+// addResources plans the MCP resource indicators: AuthKit makes tokens for those alone that it knows.
+func (p *Plan) addResources(ctx context.Context) error {
+	const name = "resource"
+	if len(p.deployment.Resources) == 0 {
+		return nil
+	}
+	known, err := p.deployment.Client.Resources(ctx)
+	if err != nil {
+		return explain("MCP resource indicators", err)
+	}
+	for _, uri := range p.deployment.Resources {
+		if slices.Contains(known, uri) {
+			p.Steps = append(p.Steps, Step{Name: name, About: uri + " is registered already", Done: true})
+			continue
+		}
+		p.Steps = append(p.Steps, Step{Name: name, About: "register " + uri, do: func(ctx context.Context) error {
+			return explain("register the resource "+uri, p.deployment.Client.AddResource(ctx, uri))
+		}})
+	}
+	return nil
 }
 
 // addWebhooks plans the endpoint. The one that is there for this URL is this deployment's own: it gets the events that it lacks, and keeps

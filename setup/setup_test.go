@@ -267,6 +267,28 @@ func withoutEvents(api http.Handler, prefix string) http.Handler {
 	})
 }
 
+// The policy's resources are registered, and those of others stay.
+func TestResources(t *testing.T) {
+	t.Parallel()
+	_, d := account(t)
+	for _, uri := range []string{"https://other.example.com/mcp", "https://app.example.com/mcp"} {
+		if err := d.Client.AddResource(t.Context(), uri); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Resources = []string{"https://app.example.com/mcp", "https://app.example.com/jobs"}
+	said := run(t, d)
+	for _, want := range []string{"resource: https://app.example.com/mcp is registered already", "resource: register https://app.example.com/jobs"} {
+		if !slices.Contains(said, want) {
+			t.Errorf("got %q, want %q in it", said, want)
+		}
+	}
+	got, err := d.Client.Resources(t.Context())
+	if want := []string{"https://other.example.com/mcp", "https://app.example.com/mcp", "https://app.example.com/jobs"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
 func TestLocalhostHasNoWebhooks(t *testing.T) {
 	t.Parallel()
 	d := Deployment{Client: &authkit.Client{}, Webhooks: "http://localhost:3000/_auth/webhooks"}
@@ -287,6 +309,7 @@ func TestRefusals(t *testing.T) {
 		"no permission":      {emulator.Fault{Endpoint: "redirect_uris.create", Status: 403}, "this API key may not do that"},
 		"no permission here": {emulator.Fault{Endpoint: "webhook_endpoints.create", Status: 403}, "register the webhook endpoint " + webhooksURL + ": this API key may not do that"},
 		"limits":             {emulator.Fault{Endpoint: "webhook_endpoints.list", Status: 429, RetryAfter: "7"}, "too many calls; try again in 7s"},
+		"no such resources":  {emulator.Fault{Endpoint: "resources.list", Status: 404}, "MCP resource indicators: there is no such thing at this API"},
 		"an outage":          {emulator.Fault{Endpoint: "redirect_uris.list", Status: 502}, "out of order; try again later"},
 		"another API":        {emulator.Fault{Endpoint: "webhook_endpoints.list", Status: 404}, "is WORKOS_API_HOSTNAME WorkOS's?"},
 		"HTML":               {emulator.Fault{Endpoint: "redirect_uris.list", Status: 200, Body: "<html>"}, "answer is not the JSON expected"},
@@ -297,6 +320,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e, d := account(t)
+			d.Resources = []string{"https://app.example.com/mcp"}
 			if err := e.AddFault(test.fault); err != nil {
 				t.Fatal(err)
 			}
