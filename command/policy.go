@@ -70,6 +70,9 @@ func checkPolicy(p process, args []string) error {
 	path := flags.String("path", "", "its `path` as the client sends it, such as /admin (required)")
 	method := flags.String("method", "GET", "its method")
 	preflight := flags.String("preflight", "", "it is a CORS preflight for this `method`; then -method is OPTIONS")
+	mcpMethod := flags.String("mcp-method", "", "the `method` that it calls of an MCP server, such as tools/call")
+	mcpName := flags.String("mcp-name", "", "the `name` of the tool, resource or prompt that it calls")
+	mcpVersion := flags.String("mcp-version", "2026-07-28", "its MCP protocol `version`")
 	credential := flags.String("credential", "cookie", "what it brings: cookie, bearer or api_key")
 	claims := flags.String("claims", "", "JSON `file` with the claims of an access token, and \"email\"; without one nobody is signed in")
 	if err := p.parse(flags, args); err != nil {
@@ -81,6 +84,9 @@ func checkPolicy(p process, args []string) error {
 	request, err := policy.NewRequest(*method, *host, *path, *preflight)
 	if err != nil {
 		return fmt.Errorf("policy check: %w", err)
+	}
+	if *mcpMethod != "" || *mcpName != "" {
+		request.Header = policy.MCPHeader(*mcpVersion, *mcpMethod, *mcpName)
 	}
 	by := policy.Caller{Credential: policy.Credential(*credential)}
 	if !slices.Contains([]policy.Credential{policy.Cookie, policy.Bearer, policy.APIKey}, by.Credential) {

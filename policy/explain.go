@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,13 +22,15 @@ const (
 	StepUp          Answer = "step_up"    // a fresh sign-in is needed (max_auth_age)
 	Denied          Answer = "denied"     // 403
 	Ambiguous       Answer = "ambiguous"  // the request can be read in two ways, and that matters
+	BadMCPRequest   Answer = "mcp"        // the rule is about calls of an MCP server, and the headers don't say which this is
 	WrongHost       Answer = "wrong_host" // no rule is about the host
 )
 
 // Answers are all of them.
 func Answers() []string {
 	return []string{
-		string(Allowed), string(SignIn), string(NeedsCredential), string(StepUp), string(Denied), string(Ambiguous), string(WrongHost),
+		string(Allowed), string(SignIn), string(NeedsCredential), string(StepUp), string(Denied), string(Ambiguous),
+		string(BadMCPRequest), string(WrongHost),
 	}
 }
 
@@ -86,6 +89,10 @@ func (r *Rule) words(m mismatch) string {
 		return "is for other paths: " + some(r.Paths)
 	case otherMethod:
 		return "is for other methods: " + some(r.Methods)
+	case otherCall:
+		return "is for other calls: " + some(slices.Concat(r.MCP.Methods, r.MCP.Tools))
+	case legacyCall:
+		return "is about calls, and nothing is known of those of this protocol version"
 	case someReadings:
 		return "matches some readings of the path, but not all"
 	case unlistedPath:
@@ -109,6 +116,9 @@ func (p *Policy) Answer(r Request, by Caller, now time.Time) Explanation {
 		return Explanation{Answer: WrongHost, Why: "no rule is about this host"}
 	}
 	m := p.Match(r)
+	if refused, ok := errors.AsType[*MCPError](m.Err); ok {
+		return Explanation{Rule: m.Rule, Answer: BadMCPRequest, Why: refused.What}
+	}
 	if m.Err != nil {
 		return Explanation{Answer: Ambiguous, Why: strings.TrimPrefix(m.Err.Error(), "policy: ambiguous request: ")}
 	}

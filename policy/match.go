@@ -15,6 +15,8 @@ type Request struct {
 	Host      string // canonical name without port
 	Path      string // raw, as the client sent it, without the query
 	Preflight string // the method that a CORS preflight announces, empty if the request is none
+	// Header is the request's: rules about an MCP server's calls look at it. Keys are canonical.
+	Header http.Header
 
 	// NoDotSegments: a path with a segment . or .. is ambiguous whatever the rules say. The
 	// gateway has chosen by the resolved path whether to ask, and hands on another.
@@ -52,14 +54,15 @@ func NewRequest(method, host, path, preflight string) (Request, error) {
 
 // Match is what a policy says of a request before anybody knows who makes it.
 type Match struct {
-	Rule *Rule // nil with Err
+	Rule *Rule // nil with an *AmbiguousError
 	// Preflight: the request is a CORS preflight, which the rule lets through
 	// without a credential.
 	Preflight bool
 	// Ambiguous: servers read the path or the method in different ways, which all end at
 	// the Rule.
 	Ambiguous bool
-	// Err is an *AmbiguousError where the readings end at different rules.
+	// Err is an *AmbiguousError where the readings end at different rules, an *MCPError where a rule about an MCP server's calls
+	// can't be asked.
 	Err error
 }
 
@@ -84,12 +87,12 @@ func (p *Policy) Match(r Request) Match {
 		return Match{Err: &AmbiguousError{what}}
 	}
 	if r.Method == http.MethodOptions && inCapitals(r.Preflight) {
-		if m := p.decide(layers, path, r.Preflight); m.Err == nil && m.Rule.AllowsPreflights {
+		if m := p.decide(&r, layers, path, r.Preflight, true); m.Err == nil && m.Rule.AllowsPreflights {
 			m.Preflight = true
 			return m
 		}
 	}
-	return p.decide(layers, path, r.Method)
+	return p.decide(&r, layers, path, r.Method, false)
 }
 
 const (
@@ -116,13 +119,26 @@ func (p *Policy) refused(r Request, path site.Path, layers []*index.Layer) strin
 	return ""
 }
 
+// first finds the first rule for one reading of the path.
+func (p *Policy) first(r *Request, layers []*index.Layer, reading, method string, preflight bool) (int32, error) {
+	number := index.First(layers, reading, method)
+	if len(p.toolRules) == 0 {
+		return number, nil
+	}
+	return p.decideTool(r, reading, method, number, preflight)
+}
+
 // decide finds the rule that all readings of the path end at.
-func (p *Policy) decide(layers []*index.Layer, path site.Path, method string) Match {
-	number := index.First(layers, path.Text, method)
+func (p *Policy) decide(r *Request, layers []*index.Layer, path site.Path, method string, preflight bool) Match {
+	number, err := p.first(r, layers, path.Text, method, preflight)
 	for _, reading := range path.Others {
-		if index.First(layers, reading, method) != number {
+		other, otherErr := p.first(r, layers, reading, method, preflight)
+		if other != number || (otherErr == nil) != (err == nil) {
 			return Match{Err: &AmbiguousError{path.Ambiguity}}
 		}
+	}
+	if err != nil {
+		return Match{Rule: p.rules[number], Err: err}
 	}
 	rule := p.fallback
 	if number != index.None {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
@@ -13,6 +14,8 @@ const (
 	otherHost   mismatch = "host"
 	otherPath   mismatch = "path"
 	otherMethod mismatch = "method"
+	otherCall   mismatch = "call" // of an MCP server
+	legacyCall  mismatch = "legacy call"
 	// someReadings: some readings of the path match, others don't.
 	someReadings mismatch = "some readings"
 	// unlistedPath: nobody can list the readings of the path, and the rule has paths.
@@ -45,6 +48,21 @@ func (r *Rule) mismatchReading(q Request, reading string) mismatch {
 		return otherPath
 	case len(r.Methods) > 0 && !slices.Contains(r.Methods, q.Method):
 		return otherMethod
+	case r.MCP.selects() && (q.Preflight == "" || q.Method != q.Preflight): // a preflight announces no call
+		return r.mismatchCall(q)
+	}
+	return ""
+}
+
+// mismatchCall compares with what an MCP request calls. One that can't be read is refused by the rule.
+func (r *Rule) mismatchCall(q Request) mismatch {
+	call, err := readCall(q.Header)
+	refused, _ := errors.AsType[*MCPError](err)
+	switch {
+	case err != nil && refused.Version && r.MCP.AllowsLegacy:
+		return legacyCall
+	case err == nil && !r.MCP.matches(call):
+		return otherCall
 	}
 	return ""
 }

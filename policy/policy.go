@@ -13,6 +13,7 @@ type Policy struct {
 	everyone  bool    // there are no rules: every host is named
 	resources []*Resource
 	index     *index.Index
+	toolRules []int32 // rules about tools or methods of MCP servers, which the index doesn't have
 }
 
 // DefaultName is the name of a policy's default in the place of a rule's.
@@ -56,6 +57,11 @@ func newPolicy(rules []*Rule, fallback Default) *Policy {
 		index:     index.New(),
 	}
 	for number, r := range rules {
+		if r.MCP.selects() {
+			p.toolRules = append(p.toolRules, int32(number))
+			p.index.Mention(&r.target)
+			continue
+		}
 		p.index.Add(int32(number), &r.target)
 	}
 	return p

@@ -37,6 +37,7 @@ type checker struct {
 	where    string // names the rule in the text of its problems
 
 	resources map[string]*Resource // of the rules so far, by their URL
+	toolRules int                  // so far, with tools or methods of an MCP server
 }
 
 // begin says which rule the problems to come are about.

@@ -47,6 +47,7 @@ type Rule struct {
 	Resource           *Resource // whose tokens alone are bearer tokens here; nil: those of sessions, and of BEARER_ISSUERS
 	AllowsMachines     bool      // tokens of machines (M2M) at the resource, whose audience is the environment's client id
 	AllowsAgents       bool      // agents' tokens at the resource
+	MCP                *MCP      // which calls of an MCP server it is for; nil: it isn't told apart
 
 	target index.Target
 }
@@ -101,6 +102,7 @@ func (c *checker) rule(r *Rule) {
 		c.report("cors_preflight", -1, "%s is for nobody: leave out cors_preflight", c.where)
 	}
 	c.resource(r)
+	c.mcp(r)
 	c.credentials(r.Credentials)
 	c.requirements(&r.Require, r.Credentials)
 	if len(r.Credentials) == 0 {
@@ -200,6 +202,8 @@ func (c *checker) unreachable(rules []*Rule) {
 			c.report("", -1, "rule %q can never match: what it is about is matched before, as by rule %q of line %d: "+
 				"move it up, or leave it out", r.Name, earlier.Name, earlier.Line)
 		}
-		x.Add(int32(i), &r.target)
+		if !r.MCP.selects() { // which leaves other calls to the rules behind it
+			x.Add(int32(i), &r.target)
+		}
 	}
 }

@@ -69,12 +69,17 @@ func (h *Handler) route(c *checkRequest) (*policy.Rule, *decision) {
 	}
 	announced := preflight(c)
 	match := h.Policy().Match(policy.Request{
-		Method: o.method, Host: o.host.Name, Path: o.path, Preflight: announced,
+		Method: o.method, Host: o.host.Name, Path: o.path, Preflight: announced, Header: c.header,
 		NoDotSegments: c.profile == authRequest || c.profile == signIn, // nginx hands on the path that it has not resolved
 		OneReading:    !c.require.None(),
 	})
 	if match.Err != nil {
-		return nil, ambiguous(c.profile, match.Err)
+		return match.Rule, undecided(c.profile, match.Err)
+	}
+	if !match.Rule.MCP.AllowsOrigins(c.header["Origin"]) {
+		d := forbid(policy.Unmet{Requirement: "origin"})
+		d.text = "This page may not ask here: its origin is not one of the rule's."
+		return match.Rule, d
 	}
 	switch {
 	case match.Rule.Access == policy.Nobody:

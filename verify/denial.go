@@ -31,6 +31,7 @@ const (
 	ReasonEmailUnverified = "email_unverified"      // Remote-User would be an address that anybody can write
 	ReasonWrongHost       = "wrong_host"            // not a protected host
 	ReasonBadRequest      = "bad_request"           // the gateway's headers can't be used
+	ReasonMCPVersion      = "mcp_version"           // the rule is about calls, and this MCP version doesn't say them
 	ReasonUntrustedProxy  = "untrusted_proxy"       // the peer is not a trusted gateway
 	ReasonMisconfigured   = "misconfigured"         // a mistake of the operator's, see the log
 	ReasonUnavailable     = "unavailable"           // AuthKit or its keys can't be asked now

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/site"
 )
 
@@ -169,9 +170,16 @@ func badRequest(p profile, err error) *decision {
 	return d
 }
 
-// ambiguous denies a path that an app may read in another way than the policy.
-func ambiguous(p profile, err error) *decision {
+// undecided denies a path that an app may read in another way than the policy, and a call of an MCP server that isn't said.
+func undecided(p profile, err error) *decision {
 	d := deny(p.badRequestStatus(), ReasonBadRequest, err.Error())
+	if refused, ok := errors.AsType[*policy.MCPError](err); ok {
+		d.byClient, d.text = true, "The rule here is about calls of an MCP server: "+refused.What+"."
+		if refused.Version {
+			d.reason = ReasonMCPVersion
+		}
+		return d
+	}
 	d.byClient, d.text = true, "This address can't be used: its path can be read in two ways."
 	return d
 }

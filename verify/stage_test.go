@@ -183,7 +183,7 @@ var statuses = map[string][]int{
 
 var reasons = []string{
 	"no_session", "bad_session", "session_ended", "superseded", "renew_cookie", "step_required",
-	"auth_too_old", "no_credential", "bad_credential", "audience_is_client_id", "rate_limited", "forbidden", "email_unverified", "wrong_host", "bad_request", "untrusted_proxy", "misconfigured", "unavailable",
+	"auth_too_old", "no_credential", "bad_credential", "audience_is_client_id", "rate_limited", "forbidden", "email_unverified", "wrong_host", "bad_request", "mcp_version", "untrusted_proxy", "misconfigured", "unavailable",
 }
 
 var requestID = regexp.MustCompile(`^[A-Z2-7]{26}$`)

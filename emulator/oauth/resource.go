@@ -39,11 +39,9 @@ func (s *Server) PostResource(w http.ResponseWriter, r *http.Request) {
 		URI string `json:"uri"`
 	}
 	message := func(status int, text string) { writeJSON(w, status, map[string]string{"message": text}) }
-	u, err := url.Parse("")
-	if err = readJSON(w, r, &asked); err == nil {
-		u, err = url.Parse(asked.URI)
-	}
-	if err != nil || !u.IsAbs() || u.Host == "" || strings.Contains(asked.URI, "#") || len(asked.URI) > maxText {
+	unreadable := readJSON(w, r, &asked)
+	u, err := url.Parse(asked.URI)
+	if unreadable != nil || err != nil || !u.IsAbs() || u.Host == "" || strings.Contains(asked.URI, "#") || len(asked.URI) > maxText {
 		message(http.StatusBadRequest, "The URI is invalid.")
 		return
 	}

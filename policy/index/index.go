@@ -1,6 +1,7 @@
 package index
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -60,6 +61,7 @@ type Layer struct {
 	paths    *node    // rules with paths, nil without one
 	folded   *node    // rules with paths that ignore case, nil without one
 	methods  bool     // some rule has methods
+	mentions bool     // some rule that the index doesn't have is about paths
 }
 
 // byMethod has the first rule for each method.
@@ -75,21 +77,43 @@ func New() *Index {
 
 // Add puts a rule into the index. Rules come in the order of their numbers.
 func (x *Index) Add(number int32, t *Target) {
-	if len(t.Hosts) == 0 {
-		if x.anywhere == nil {
-			x.anywhere = newLayer(number)
-		}
-		x.anywhere.add(number, t)
+	for l := range x.layersOf(t) {
+		l.least = min(l.least, number)
+		l.add(number, t)
 	}
-	for _, host := range t.Hosts {
-		layers := x.exact
-		if suffix, wildcard := strings.CutPrefix(host, "*."); wildcard {
-			layers, host = x.below, suffix
+}
+
+// Mention notes what a rule is about that isn't put into the index: somebody else looks for it. Its hosts have layers, and DependsOn
+// counts it.
+func (x *Index) Mention(t *Target) {
+	for l := range x.layersOf(t) {
+		l.methods = l.methods || len(t.Methods) > 0
+		l.mentions = l.mentions || len(t.Paths) > 0
+	}
+}
+
+// layersOf yields the layers of a target's hosts, new ones where there are none.
+func (x *Index) layersOf(t *Target) iter.Seq[*Layer] {
+	return func(yield func(*Layer) bool) {
+		if len(t.Hosts) == 0 {
+			if x.anywhere == nil {
+				x.anywhere = newLayer()
+			}
+			yield(x.anywhere)
+			return
 		}
-		if layers[host] == nil {
-			layers[host] = newLayer(number)
+		for _, host := range t.Hosts {
+			layers := x.exact
+			if suffix, wildcard := strings.CutPrefix(host, "*."); wildcard {
+				layers, host = x.below, suffix
+			}
+			if layers[host] == nil {
+				layers[host] = newLayer()
+			}
+			if !yield(layers[host]) {
+				return
+			}
 		}
-		layers[host].add(number, t)
 	}
 }
 
@@ -115,7 +139,7 @@ func (x *Index) Layers(host string, to []*Layer) []*Layer {
 // DependsOn reports whether some rule of a host has paths, and whether one has methods.
 func DependsOn(layers []*Layer) (paths, methods bool) {
 	for _, l := range layers {
-		paths = paths || l.paths != nil || l.folded != nil
+		paths = paths || l.mentions || l.paths != nil || l.folded != nil
 		methods = methods || l.methods
 	}
 	return paths, methods
@@ -142,9 +166,7 @@ func First(layers []*Layer, path, method string) int32 {
 	return best
 }
 
-func newLayer(least int32) *Layer {
-	return &Layer{least: least, pathless: byMethod{any: None}}
-}
+func newLayer() *Layer { return &Layer{least: None, pathless: byMethod{any: None}} }
 
 func (l *Layer) add(number int32, t *Target) {
 	l.methods = l.methods || len(t.Methods) > 0

@@ -56,7 +56,7 @@ func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	reaches := func(host string) bool { return strings.HasSuffix(host, "example.com") }
 	rule := func(keys string) string { return "rules:\n  - name: a\n    " + keys }
-	const allKeys = "the keys are name, hosts, paths, methods, allow, require, credentials, encoded_slash, ignore_case, cors_preflight, resource, m2m, agents"
+	const allKeys = "the keys are name, hosts, paths, methods, allow, require, credentials, encoded_slash, ignore_case, cors_preflight, resource, m2m, agents, mcp"
 	for _, tt := range []struct{ name, file, want string }{
 		// The document.
 		{"nothing", "", "line 1: the policy is empty: write rules"},
@@ -86,7 +86,7 @@ func TestParseRefuses(t *testing.T) {
 			"line 1: the policy has no rules: write rules, a list"},
 		{"rules as a mapping", "rules: {name: a}", "line 1: rules must be a list with at least one rule"},
 		{"a rule that is a string", "rules: [a]", "line 1: rule 1 must be a mapping with the keys " +
-			"name, hosts, paths, methods, allow, require, credentials, encoded_slash, ignore_case, cors_preflight, resource, m2m, agents"},
+			"name, hosts, paths, methods, allow, require, credentials, encoded_slash, ignore_case, cors_preflight, resource, m2m, agents, mcp"},
 		{"default in words", "default: allow\nrules: [{name: a}]", "line 1: default must be authenticated or deny"},
 		{"unknown key of the policy", "rule:\n  - name: a", "line 1: the policy has the unknown key \"rule\": write rules\n" +
 			"line 1: the policy has no rules: write rules, a list"},

@@ -70,7 +70,7 @@ func nameOf(n *yaml.Node) string {
 func (r *ruleReader) rule(n *yaml.Node, o Options) policy.Rule {
 	rule := policy.Rule{Line: n.Line}
 	keys := r.mapping(n, r.where, "name", "hosts", "paths", "methods", "allow", "require", "credentials",
-		"encoded_slash", "ignore_case", "cors_preflight", "resource", "m2m", "agents")
+		"encoded_slash", "ignore_case", "cors_preflight", "resource", "m2m", "agents", "mcp")
 	if keys == nil {
 		r.position.failed["name"] = true
 		return rule
@@ -105,6 +105,7 @@ func (r *ruleReader) rule(n *yaml.Node, o Options) policy.Rule {
 	})
 	r.field(keys, "m2m", func(n *yaml.Node, where string) { rule.AllowsMachines = r.word(n, where, "allow", "deny") == "allow" })
 	r.field(keys, "agents", func(n *yaml.Node, where string) { rule.AllowsAgents = r.word(n, where, "allow", "deny") == "allow" })
+	r.field(keys, "mcp", func(n *yaml.Node, where string) { rule.MCP = r.mcp(n, where) })
 	r.reached(rule.Hosts, o)
 	return rule
 }
@@ -198,6 +199,25 @@ func (r *ruleReader) resource(n *yaml.Node, where string) *policy.Resource {
 	if keys["url"] == nil {
 		r.report(n.Line, "%s has no url: add it", where)
 		return nil
+	}
+	return made
+}
+
+// mcp reads which calls of an MCP server a rule is for.
+func (r *ruleReader) mcp(n *yaml.Node, where string) *policy.MCP {
+	keys := r.mapping(follow(n), where, "tools", "methods", "origins", "legacy")
+	if keys == nil {
+		return nil
+	}
+	made := &policy.MCP{}
+	for name, into := range map[string]*[]string{"tools": &made.Tools, "methods": &made.Methods, "origins": &made.Origins} {
+		if value := keys[name]; value != nil {
+			field := "mcp: " + name
+			r.field(map[string]*yaml.Node{field: value}, field, func(n *yaml.Node, where string) { *into = r.values(n, field, where) })
+		}
+	}
+	if value := keys["legacy"]; value != nil {
+		made.AllowsLegacy = r.word(value, where+": legacy", "allow", "deny") == "allow"
 	}
 	return made
 }

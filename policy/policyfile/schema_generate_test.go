@@ -45,6 +45,12 @@ func ruleSchema() *jsonschema.Schema {
 			resourceSchema()),
 		key("m2m", "Whether tokens of machines (M2M) pass at the resource. Not set: deny.", words("allow", "deny")),
 		key("agents", "Whether agents' tokens pass at the resource. Not set: deny.", words("allow", "deny")),
+		key("mcp", "Which calls of an MCP server the rule is for, by the headers Mcp-Method and Mcp-Name. The server must compare them with the body.", object(
+			key("tools", "Names of tools, such as write_file; a * stands for anything.", texts()),
+			key("methods", "JSON-RPC's methods, such as tools/call; a * stands for anything. Not set: tools/call where there are tools.", texts()),
+			key("origins", "Origins that browsers may ask from, such as https://inspector.example.com; others are denied. Not set: every one.", texts()),
+			key("legacy", "What becomes of protocol versions before 2026-07-28: deny, or allow to pass the rule over. Not set: deny.", words("allow", "deny")),
+		)),
 		key("cors_preflight", "Whether CORS preflights of these requests pass without a credential. Not set: deny.", words("allow", "deny")),
 	), "name")
 	exempt := &jsonschema.Schema{
@@ -110,6 +116,9 @@ func checkSchema() *jsonschema.Schema {
 			Type: "string", Pattern: "^[A-Za-z_-]+ https?://[^/]+/",
 		}),
 		key("preflight", "The request is a CORS preflight for this method.", methodSchema()),
+		key("mcp", "What it calls of an MCP server, as its headers say.", object(
+			claim("method", "Mcp-Method."), claim("name", "Mcp-Name."), claim("version", "MCP-Protocol-Version. Not set: 2026-07-28."),
+		)),
 		key("credential", "What the request brings. Not set: cookie.", words(string(policy.Cookie), string(policy.Bearer), string(policy.APIKey))),
 		key("claims", "Whose it is, as an access token says. Not set: nobody is signed in.", withOthers(object(
 			claim("sub", "User id."),

@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func (d *decoder) run(p *policy.Policy, c check, now time.Time) {
 // check reads a test.
 func (d *decoder) check(n *yaml.Node, now time.Time, extra []string) check {
 	c := check{line: n.Line}
-	values := d.mapping(n, "a test", "name", "request", "preflight", "credential", "claims", "expect", "rule")
+	values := d.mapping(n, "a test", "name", "request", "preflight", "mcp", "credential", "claims", "expect", "rule")
 	if values == nil {
 		return c
 	}
@@ -124,7 +125,19 @@ func (d *decoder) request(values map[string]*yaml.Node, where string) policy.Req
 	if err != nil {
 		d.report(value.Line, "%s: request: %s", where, err)
 	}
+	if value := values["mcp"]; value != nil {
+		r.Header = d.mcpHeader(value, where+": mcp")
+	}
 	return r
+}
+
+// mcpHeader reads what a test's request calls of an MCP server. Without a version it is one that says its calls in headers.
+func (d *decoder) mcpHeader(n *yaml.Node, where string) http.Header {
+	text := map[string]string{"version": "2026-07-28"}
+	for name, value := range d.mapping(follow(n), where, "method", "name", "version") {
+		text[name] = d.string(value, where+": "+name)
+	}
+	return policy.MCPHeader(text["version"], text["method"], text["name"])
 }
 
 // extraClaims are the claims of JWT templates that the policy asks for.
