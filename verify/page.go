@@ -30,7 +30,7 @@ func (h *Handler) page(c *checkRequest, d *decision, id string) page.Page {
 		p.Title, p.Text = "Set up wrongly", "The sign-in service or its gateway is not set up correctly. The operator finds the details in its log."
 	case ReasonUntrustedProxy:
 		p.Title, p.Text = "Not a trusted gateway", "The request came from an address that TRUSTED_PROXIES does not name. The operator finds it in the log."
-	case ReasonBadRequest:
+	case ReasonBadRequest, ReasonMCPVersion:
 		p.Title = "Bad request"
 	case ReasonRenewCookie:
 		p.Title, p.Text = "Try again", "You are signed in, and your browser is to get a new cookie. Load the page again."
@@ -45,6 +45,8 @@ func (h *Handler) page(c *checkRequest, d *decision, id string) page.Page {
 		p.Title, p.Text = "Credentials required", "This needs an access token or an API key: Authorization: Bearer, or X-API-Key for a key."
 	case ReasonBadCredential:
 		p.Title, p.Text = "Not accepted", "The access token or API key is not valid."
+	case ReasonClientAudience:
+		p.Title, p.Text = "Not accepted", "The access token was not made for this resource."
 	case ReasonRateLimited:
 		p.Title, p.Text = "Too many tries", "There were too many unknown API keys from your address. Try again later."
 	default:
