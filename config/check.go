@@ -147,7 +147,7 @@ func (p *problems) checkRedirectURI(name string, u *url.URL) {
 // reserved reports whether the callback would take the place of another endpoint.
 func reserved(callback string) bool {
 	switch path.Base(callback) {
-	case site.Login, site.SignUp, site.Logout, site.Webhooks, site.Switch, "verify", "healthz", "readyz":
+	case site.Login, site.SignUp, site.Logout, site.Webhooks, site.Switch, site.JWKS, "verify", "healthz", "readyz":
 		return true
 	}
 	return strings.HasPrefix(callback, "/verify/")

@@ -121,8 +121,13 @@ type Config struct {
 	// Not set: the dashboard's default.
 	LogoutReturnURL *url.URL `env:"LOGOUT_RETURN_URL"`
 	// Identity headers of an allowed request, comma-separated: `default` (X-Auth-Request-…), or `remote`
-	// for the Remote-… names in their place; `access-token` also fills the access token's header.
+	// for the Remote-… names in their place; `access-token` also fills the access token's header, `assertion` that of a signed
+	// JWT which the app can verify, see docs/assertion.md.
 	IdentityHeaders IdentityHeaders `env:"IDENTITY_HEADERS" envDefault:"default"`
+	// A file of private keys in PEM, EC keys of P-256 or RSA keys: the first one signs assertions, the others are published
+	// still. Not set: a key that is made of `WORKOS_COOKIE_PASSWORD` and `WORKOS_API_KEY`, so that every app that has both can
+	// sign too.
+	AssertionKeyFile string `env:"ASSERTION_KEY_FILE"`
 	// Claims that a JWT template puts into the access token, as identity headers of their own: the claim, a colon, the
 	// header, such as `department:X-Auth-Request-Department`, comma-separated. The gateway must overwrite these names too.
 	IdentityClaims ClaimHeaders `env:"IDENTITY_CLAIMS"`
@@ -160,6 +165,7 @@ func Parse(environ map[string]string) (*Config, error) {
 	p.checkBearer(c)
 	p.checkAuthKitDomain(c)
 	p.checkPolicy(c)
+	p.checkAssertion(c)
 	if len(p.lines) > 0 {
 		return nil, errors.Join(p.lines...)
 	}

@@ -104,6 +104,7 @@ DEFAULT_RETURN_URL=
 KEEP_FRAGMENT=false
 LOGOUT_RETURN_URL=
 IDENTITY_HEADERS=default
+ASSERTION_KEY_FILE=
 IDENTITY_CLAIMS=
 HIDE_SESSION_COOKIE=false
 ALLOW_PREFLIGHT=false
@@ -144,7 +145,8 @@ func TestParseEverythingSet(t *testing.T) {
 		"VERIFY_ADDR", "127.0.0.1:9001",
 		"DEFAULT_RETURN_URL", "/start?tab=1",
 		"LOGOUT_RETURN_URL", "http://www.example.org/bye",
-		"IDENTITY_HEADERS", "remote, access-token",
+		"IDENTITY_HEADERS", "remote, access-token, assertion",
+		"ASSERTION_KEY_FILE", "../assertion/testdata/pkcs8.pem",
 		"ALLOW_PREFLIGHT", "1",
 		"HIDE_SESSION_COOKIE", "true",
 		"LOG_LEVEL", "WARN",
@@ -170,7 +172,7 @@ func TestParseEverythingSet(t *testing.T) {
 		{"verify", c.VerifyAddr, Address{"tcp", "127.0.0.1:9001"}},
 		{"default return", c.DefaultReturnURL.String(), "https://auth.example.com/start?tab=1"},
 		{"logout return", c.LogoutReturnURL.String(), "http://www.example.org/bye"},
-		{"identity headers", c.IdentityHeaders, IdentityHeaders{Remote: true, AccessToken: true}},
+		{"identity headers", c.IdentityHeaders, IdentityHeaders{Remote: true, AccessToken: true, Assertion: true}},
 		{"preflight", c.AllowPreflight, true},
 		{"session cookie", c.HideSessionCookie, true},
 		{"log level", c.LogLevel, zerolog.WarnLevel},

@@ -32,6 +32,7 @@ func (c *Config) Summary(s *site.Sites, p *policy.Policy) []Note {
 	if len(c.IdentityClaims) > 0 {
 		notes = append(notes, Note{Text: "claims as headers, which the gateway must overwrite too: " + c.IdentityClaims.String() + " (IDENTITY_CLAIMS)"})
 	}
+	notes = append(notes, c.assertions(s)...)
 	switch c.Gateway {
 	case "":
 		notes = append(notes, c.withoutGateway())
@@ -66,6 +67,20 @@ func (c *Config) webhooks(s *site.Sites) string {
 		return "none (WORKOS_WEBHOOK_SECRET): revoked sessions end with their access token"
 	}
 	return s.First().Endpoint(site.Webhooks)
+}
+
+// assertions says by which key apps verify, and warns where apps may have it themselves.
+func (c *Config) assertions(s *site.Sites) []Note {
+	if !c.IdentityHeaders.Assertion {
+		return nil
+	}
+	const made = "assertions are signed with a key that is made of WORKOS_COOKIE_PASSWORD and WORKOS_API_KEY: " +
+		"every app that has both can sign as this service; set ASSERTION_KEY_FILE (docs/assertion.md)"
+	notes := []Note{{Text: "assertions: X-Auth-Request-Assertion, which the gateway must overwrite too; key set: " + s.First().Endpoint(site.JWKS) + " (IDENTITY_HEADERS)"}}
+	if c.AssertionKeyFile == "" {
+		notes = append(notes, Note{made, true})
+	}
+	return notes
 }
 
 // policy says how many rules there are, and which hosts they leave out: none, if one of them is

@@ -81,6 +81,7 @@ func (m FileMode) String() string {
 type IdentityHeaders struct {
 	Remote      bool // Remote-…, in place of X-Auth-Request-…
 	AccessToken bool // the access token too
+	Assertion   bool // a signed assertion too
 }
 
 // String returns the list as IDENTITY_HEADERS takes it.
@@ -91,6 +92,9 @@ func (h IdentityHeaders) String() string {
 	}
 	if h.AccessToken {
 		list += ",access-token"
+	}
+	if h.Assertion {
+		list += ",assertion"
 	}
 	return list
 }
@@ -215,8 +219,10 @@ func parseIdentityHeaders(v string) (any, error) {
 			h.Remote = true
 		case "access-token":
 			h.AccessToken = true
+		case "assertion":
+			h.Assertion = true
 		default:
-			return nil, fmt.Errorf("%q is not known: list default or remote, and access-token where it is wanted", item)
+			return nil, fmt.Errorf("%q is not known: list default or remote, and access-token and assertion where they are wanted", item)
 		}
 	}
 	if plain && h.Remote {

@@ -118,7 +118,7 @@ func (c change) lines() map[string]string {
 		}
 	case routeFlow:
 		return map[string]string{
-			all:             "exactly these paths go to the service, without a middleware that asks for sign-in: login, sign-up, callback, switch, logout, webhooks below the redirect URI's directory",
+			all:             "exactly these paths go to the service, without a middleware that asks for sign-in: login, sign-up, callback, switch, logout, jwks.json, webhooks below the redirect URI's directory",
 			"nginx":         "include authkit/server.conf; in the server of the redirect URI's host (location = /_auth/login { include authkit/flow.conf; } and so on), before regular expressions that take these paths",
 			"traefik":       "the router authkit: its rule has exactly the flow's paths, a priority above the apps', service: authkit and no middleware",
 			"caddy":         "import authkit_flow in the site of the redirect URI's host, before its other handles",

@@ -9,6 +9,7 @@
 //	/verify, /verify/forward-auth, /verify/auth-request, /verify/sign-in, /verify/ext-authz/*   package verify
 //	Envoy's ext_authz and the health service over gRPC                     package extauthz
 //	login, sign-up, callback, logout at the redirect URI's directory       package flow
+//	jwks.json beside the callback, the metadata of resources               here: what anybody may read
 //	/healthz, /readyz                                                      here
 //
 // It decides nothing about requests.

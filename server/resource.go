@@ -22,18 +22,7 @@ type metadata struct {
 // resourceMetadata answers for the resources of the policy, to anybody: a client asks before it has a token. Of the request only
 // the host and the path choose which; nothing that is answered is made of it.
 func (s *Server) resourceMetadata(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions:
-		h.Set("Access-Control-Allow-Methods", "GET, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "mcp-protocol-version")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		h.Set("Allow", "GET, HEAD, OPTIONS")
-		status(w, http.StatusMethodNotAllowed, "method not allowed")
+	if !reads(w, r) {
 		return
 	}
 	res := s.resourceAt(r)
@@ -46,6 +35,30 @@ func (s *Server) resourceMetadata(w http.ResponseWriter, r *http.Request) {
 		status(w, http.StatusInternalServerError, "internal error")
 		return
 	}
+	writePublic(w, body)
+}
+
+// reads reports whether a request from anywhere is for what anybody may read. Any other is answered.
+func reads(w http.ResponseWriter, r *http.Request) bool {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return true
+	case http.MethodOptions:
+		h.Set("Access-Control-Allow-Methods", "GET, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", "mcp-protocol-version")
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		h.Set("Allow", "GET, HEAD, OPTIONS")
+		status(w, http.StatusMethodNotAllowed, "method not allowed")
+	}
+	return false
+}
+
+// writePublic writes JSON that may be kept for five minutes.
+func writePublic(w http.ResponseWriter, body []byte) {
+	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "public, max-age=300")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/assertion"
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/extauthz"
@@ -41,6 +42,8 @@ type Server struct {
 	store    *redis.Store     // nil: this process is alone
 	metrics  *metrics
 	stopping atomic.Bool
+
+	assertions *assertion.Minter // nil: none are asked for
 }
 
 // New puts the service together. Nothing runs yet.
@@ -69,6 +72,9 @@ func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 	}
 	if s.flow, err = flow.New(s.flowSettings(client)); err != nil {
 		return nil, fmt.Errorf("server: flow: %w", err)
+	}
+	if err := s.signAssertions(); err != nil {
+		return nil, fmt.Errorf("server: assertions: %w", err)
 	}
 	s.verify = verify.New(s.verifySettings(client))
 	s.extAuthz = &extauthz.Handler{
@@ -102,6 +108,11 @@ func (s *Server) Handler() http.Handler {
 	s.flow.Routes(r)
 	r.HandleFunc(policy.MetadataPath, s.resourceMetadata)
 	r.HandleFunc(policy.MetadataPath+"/*", s.resourceMetadata)
+	if s.assertions != nil {
+		for _, place := range s.sites.Places() {
+			r.HandleFunc(place.Prefix()+site.JWKS, s.jwks)
+		}
+	}
 	if secret := s.config.WebhookSecret.Reveal(); secret != "" {
 		webhooks := &webhook.Handler{
 			Secret: webhook.Secret(secret), Sessions: s.sessions, Log: s.log,

@@ -26,6 +26,9 @@ func protectedSites(c *config.Config) (*site.Sites, error) {
 	if c.WebhookSecret.Reveal() != "" {
 		s.TakeWebhooks()
 	}
+	if c.IdentityHeaders.Assertion {
+		s.PublishJWKS()
+	}
 	return s, nil
 }
 
@@ -107,6 +110,9 @@ func (s *Server) verifySettings(client *authkit.Client) verify.Config {
 	}
 	if s.bound != nil {
 		settings.SessionsOf = func(place *site.Site) verify.Sessions { return s.bound(place) }
+	}
+	if s.assertions != nil {
+		settings.Assertion = s.assertions.Assertion
 	}
 	s.access(&settings, client, passwords(c)[0])
 	return settings

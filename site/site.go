@@ -23,6 +23,8 @@ type Site struct {
 	// HasWebhooks says that the service takes WorkOS's webhooks. Set it before the Site
 	// is used.
 	HasWebhooks bool
+	// HasJWKS says that the service signs assertions. Set it before the Site is used.
+	HasJWKS bool
 }
 
 // The flow's endpoints by name, below the redirect URI's directory. The
@@ -35,6 +37,8 @@ const (
 	// Webhooks is WorkOS's way to this service: an endpoint of the flow's where
 	// HasWebhooks is set.
 	Webhooks = "webhooks"
+	// JWKS is the key set by which apps verify assertions: an endpoint of the flow's where HasJWKS is set.
+	JWKS = "jwks.json"
 )
 
 // New makes a Site of the redirect URI and the cookie domain (empty: the
@@ -169,5 +173,5 @@ func (s *Site) IsFlowEndpoint(host Host, rawPath string) bool {
 
 func (s *Site) isEndpointName(name string) bool {
 	return name == Login || name == SignUp || name == Logout || name == Switch || name == s.callback ||
-		name == Webhooks && s.HasWebhooks
+		name == Webhooks && s.HasWebhooks || name == JWKS && s.HasJWKS
 }

@@ -88,6 +88,13 @@ func (s *Sites) TakeWebhooks() {
 	}
 }
 
+// PublishJWKS sets HasJWKS of every site. Call it before the Sites are used.
+func (s *Sites) PublishJWKS() {
+	for _, one := range s.Places() {
+		one.HasJWKS = true
+	}
+}
+
 // First is the site of the first redirect URI.
 func (s *Sites) First() *Site { return s.listed[0] }
 

@@ -57,19 +57,20 @@ func (d *Deployment) Origin() string { return d.site.Scheme() + "://" + d.site.F
 // FlowPaths are those that belong to the service; the last one is the webhooks'.
 func (d *Deployment) FlowPaths() []string {
 	prefix := d.site.Prefix()
-	return []string{prefix + site.Login, prefix + site.SignUp, d.site.Callback(), prefix + site.Switch, prefix + site.Logout, d.WebhooksPath()}
+	return []string{prefix + site.Login, prefix + site.SignUp, d.site.Callback(), prefix + site.Switch, prefix + site.Logout, prefix + site.JWKS, d.WebhooksPath()}
 }
 
 // WebhooksPath is where WorkOS's events come.
 func (d *Deployment) WebhooksPath() string { return d.site.Prefix() + site.Webhooks }
 
-// FlowRegex matches FlowPaths.
+// FlowRegex matches FlowPaths. A dot, which is all that plain paths have of special characters, is a class by itself: quoted strings
+// of YAML know no backslash before it.
 func (d *Deployment) FlowRegex() string {
 	var names []string
 	for _, path := range d.FlowPaths() {
 		names = append(names, strings.TrimPrefix(path, d.site.Prefix()))
 	}
-	return regexp.QuoteMeta(d.site.Prefix()) + "(" + strings.Join(names, "|") + ")"
+	return strings.ReplaceAll(d.site.Prefix()+"("+strings.Join(names, "|")+")", ".", "[.]")
 }
 
 // Verify is the path of a verify endpoint.

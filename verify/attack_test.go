@@ -268,7 +268,7 @@ func TestMalformedEscapes(t *testing.T) {
 func TestIdentityHeadersAreOurs(t *testing.T) {
 	t.Parallel()
 	spoofed := "X_Auth_User: admin\nx_forwarded_email: admin\nRemote_User: admin\nRemote.User: admin\nX-Auth-Request-Groups: admin\n" +
-		"Remote-Groups: admin\nX_Auth_Request_Role: admin\nX-Forwarded-User: admin\nX-Auth-Request-Access-Token: admin\n"
+		"Remote-Groups: admin\nX_Auth_Request_Role: admin\nX-Forwarded-User: admin\nX-Auth-Request-Access-Token: admin\nX-Auth-Request-Assertion: admin\n"
 	for _, settings := range []map[string]string{nil, {"identity headers": "remote"}} {
 		for _, uri := range []string{"/reports", "/_auth/callback"} {
 			s := newStage(t, settings)

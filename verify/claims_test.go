@@ -25,7 +25,7 @@ func TestWithClaim(t *testing.T) {
 		"both":     {&identity.Identity{Extra: identity.NewExtra(map[string][]string{"teams": {"a,b", "dü%"}, "department": {"R&D \r\nX-Evil: 1"}})}, "a%2Cb,d%C3%BC%25", "R&D %0D%0AX-Evil: 1"},
 	} {
 		h := http.Header{}
-		headers.set(h, test.id)
+		headers.set(h, test.id, "")
 		if got := [...]string{h.Get("X-Auth-Request-Teams"), h.Get("X-Department")}; got != [...]string{test.teams, test.dept} || len(h["X-Department"]) != 1 {
 			t.Errorf("%s: got %q, want %q, %q", name, got, test.teams, test.dept)
 		}

@@ -9,10 +9,11 @@ import (
 )
 
 // answersFlow reports whether a question about an endpoint of the flow is answered by the flow itself: where the gateway hands
-// our answer to the browser as it is, redirects and cookies too. WorkOS's webhooks have a body, which no gateway sends along.
+// our answer to the browser as it is, redirects and cookies too. WorkOS's webhooks have a body, which no gateway sends along, and
+// a key set is a 200, which no gateway hands on.
 func (h *Handler) answersFlow(c *checkRequest) bool {
 	switch {
-	case h.Flow == nil, c.original.path == c.site.Prefix()+site.Webhooks:
+	case h.Flow == nil, c.original.path == c.site.Prefix()+site.Webhooks, c.original.path == c.site.Prefix()+site.JWKS:
 		return false
 	case c.profile == forwardAuth:
 		return true

@@ -29,6 +29,7 @@ func TestFlowIsAnswered(t *testing.T) {
 		{"GATEWAY=caddy at /verify", "caddy", "/verify", forwardedTo(target), "auth:9000", false, true, 0},
 		{"GATEWAY isn't set at /verify", "", "/verify", forwardedTo(target), "auth:9000", false, false, 403},
 		{"webhooks", "caddy", "/verify/forward-auth", forwardedTo("/_auth/webhooks"), "auth:9000", false, false, 200},
+		{"the key set, which is a 200", "caddy", "/verify/forward-auth", forwardedTo("/_auth/jwks.json"), "auth:9000", false, false, 200},
 		{"another spelling is no endpoint", "caddy", "/verify/forward-auth", forwardedTo("/_auth/./login"), "auth:9000", false, false, 400},
 		{"another host's is none", "caddy", "/verify/forward-auth", strings.Replace(forwardedTo(target), "APP", "www", 1), "auth:9000", false, false, 403},
 		{"auth-request", "nginx", "/verify/auth-request", "X-Original-Method: POST\nX-Original-URL: https://app.example.com" + target, "auth:9000", false, false, 200},
@@ -41,7 +42,7 @@ func TestFlowIsAnswered(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, nil)
 			s.handler.Gateway = GatewayNamed(tt.gateway)
-			s.handler.Sites.First().HasWebhooks = true
+			s.handler.Sites.First().HasWebhooks, s.handler.Sites.First().HasJWKS = true, true
 			var got *http.Request
 			s.handler.Flow = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				got = r

@@ -56,7 +56,9 @@ type Config struct {
 	Flow http.Handler
 	// AppCookies returns the value of the Cookie header that the app is to get, for the
 	// gateway to set. nil: the app gets the request's own.
-	AppCookies     func(request http.Header) string
+	AppCookies func(request http.Header) string
+	// Assertion returns what an app can verify by itself: who is let in, at which host. nil: there is none.
+	Assertion      func(id *identity.Identity, s *site.Site, host site.Host) string
 	AllowPreflight bool                  // CORS preflights pass without a session
 	ExplainDenials bool                  // who is signed in may read which rule denies
 	LogAllowed     bool                  // also log what is allowed
@@ -225,7 +227,7 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 			header["Cache-Control"] = noStore
 		}
 		header["Vary"] = varyCookie
-		h.Headers.set(header, d.identity)
+		h.Headers.set(header, d.identity, h.assertion(c, d))
 		if c.profile == extAuthz {
 			if names := h.Headers.removal(c.header, header); len(names) > 0 {
 				header[RemoveHeader] = []string{strings.Join(names, ",")}
@@ -248,6 +250,14 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 	default:
 		h.page(c, d, id).JSON(w)
 	}
+}
+
+// assertion is for the host that was asked for. At first contact it may be a client that says which: then there is none.
+func (h *Handler) assertion(c *checkRequest, d *decision) string {
+	if h.Assertion == nil || d.identity == nil || c.firstContact {
+		return ""
+	}
+	return h.Assertion(d.identity, c.site, c.original.host)
 }
 
 // cookies are those that an allowed request goes on with. The flow needs its own, where

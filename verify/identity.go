@@ -15,11 +15,12 @@ type IdentityHeaders []identityHeader
 
 type identityHeader struct {
 	name  string
-	value func(*identity.Identity) string
+	value func(*identity.Identity) string // nil: the assertion, which depends on the host too
 }
 
-// DefaultHeaders returns X-Auth-Request-User and its siblings. The access token's
-// header is there too, and empty unless the session manager keeps the token.
+// DefaultHeaders returns X-Auth-Request-User and its siblings. The access token's and the
+// assertion's header are there too, and empty unless the session manager keeps the token and
+// Config.Assertion makes assertions.
 func DefaultHeaders() IdentityHeaders {
 	return IdentityHeaders{
 		{"X-Auth-Request-User", subject},
@@ -36,6 +37,7 @@ func DefaultHeaders() IdentityHeaders {
 		{"X-Auth-Request-Client", func(i *identity.Identity) string { return encode(i.Extra.ClientID()) }},
 		{"X-Auth-Request-Actor", func(i *identity.Identity) string { return encode(i.Extra.DelegatedTo()) }},
 		{accessTokenHeader, accessToken},
+		{assertionHeader, nil},
 	}
 }
 
@@ -47,6 +49,7 @@ func RemoteHeaders() IdentityHeaders {
 		{"Remote-Name", name},
 		{"Remote-Groups", roles},
 		{accessTokenHeader, accessToken},
+		{assertionHeader, nil},
 	}
 }
 
@@ -58,6 +61,7 @@ func (hs IdentityHeaders) WithClaim(name, claim string) IdentityHeaders {
 
 const (
 	accessTokenHeader = "X-Auth-Request-Access-Token"
+	assertionHeader   = "X-Auth-Request-Assertion"
 	remoteUser        = "Remote-User"
 )
 
@@ -76,10 +80,14 @@ func (hs IdentityHeaders) emailIsLogin() bool {
 }
 
 // set writes all of them; of nobody where id is nil.
-func (hs IdentityHeaders) set(h http.Header, id *identity.Identity) {
+func (hs IdentityHeaders) set(h http.Header, id *identity.Identity, assertion string) {
 	values := make([]string, len(hs))
 	for i, header := range hs {
-		if id != nil {
+		switch {
+		case id == nil:
+		case header.value == nil:
+			values[i] = assertion
+		default:
 			values[i] = header.value(id)
 		}
 		h[header.name] = values[i : i+1 : i+1]

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
@@ -67,6 +68,10 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 			s.grpc, s.require = true, value
 		case "identity headers":
 			config.Headers = RemoteHeaders()
+		case "assertion": // one that can be read
+			config.Assertion = func(id *identity.Identity, at *site.Site, host site.Host) string {
+				return id.Subject + " at " + host.String() + " by " + at.FlowHost().Name
+			}
 		case "allow preflight":
 			config.AllowPreflight = true
 		case "hide session cookie":
@@ -410,6 +415,7 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Client":       "",
 		"X-Auth-Request-Actor":        "",
 		"X-Auth-Request-Access-Token": "",
+		"X-Auth-Request-Assertion":    "",
 	},
 	"nobody": {
 		"X-Auth-Request-User":         "",
@@ -426,6 +432,7 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Client":       "",
 		"X-Auth-Request-Actor":        "",
 		"X-Auth-Request-Access-Token": "",
+		"X-Auth-Request-Assertion":    "",
 	},
 	"machine": {
 		"X-Auth-Request-User":         "client_01SYNC",
@@ -442,6 +449,7 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Client":       "",
 		"X-Auth-Request-Actor":        "",
 		"X-Auth-Request-Access-Token": "",
+		"X-Auth-Request-Assertion":    "",
 	},
 	"reader": {
 		"X-Auth-Request-User":         "user_01ADA",
@@ -458,6 +466,7 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Client":       "https://client.example/metadata.json",
 		"X-Auth-Request-Actor":        "agent, x",
 		"X-Auth-Request-Access-Token": "",
+		"X-Auth-Request-Assertion":    "",
 	},
 	"agents": {
 		"X-Auth-Request-User":         "user_01ADA",
@@ -481,6 +490,7 @@ var identities = map[string]map[string]string{
 		"Remote-Name":                 "Ada Lovelace",
 		"Remote-Groups":               "admin,billing",
 		"X-Auth-Request-Access-Token": "",
+		"X-Auth-Request-Assertion":    "",
 	},
 	"remote nobody": {
 		"Remote-User":                 "",
@@ -488,5 +498,6 @@ var identities = map[string]map[string]string{
 		"Remote-Name":                 "",
 		"Remote-Groups":               "",
 		"X-Auth-Request-Access-Token": "",
+		"X-Auth-Request-Assertion":    "",
 	},
 }

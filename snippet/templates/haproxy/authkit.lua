@@ -16,7 +16,7 @@ local identity = {
   "x-auth-request-organization", "x-auth-request-role", "x-auth-request-permissions",
   "x-auth-request-entitlements", "x-auth-request-session", "x-auth-request-impersonator",
   "x-auth-request-scopes", "x-auth-request-client", "x-auth-request-actor",
-  "x-auth-request-access-token", "remote-user", "remote-email", "remote-name", "remote-groups",
+  "x-auth-request-access-token", "x-auth-request-assertion", "remote-user", "remote-email", "remote-name", "remote-groups",
 {{- range .Claims}}
   "{{lower .}}",
 {{- end}}
