@@ -483,6 +483,7 @@ var identities = map[string]map[string]string{
 		"X-Auth-Request-Client":       "",
 		"X-Auth-Request-Actor":        "agent_reg_01X",
 		"X-Auth-Request-Access-Token": "",
+		"X-Auth-Request-Assertion":    "",
 	},
 	"remote ada": {
 		"Remote-User":                 "ada@example.com",
