@@ -60,8 +60,9 @@ type stack struct {
 	service *process
 	app     *app
 	authKit *emulator.Emulator
-	api     string       // AuthKit's URL
-	clock   atomic.Int64 // how far AuthKit's clock is off, a time.Duration
+	api     string                          // AuthKit's URL
+	before  func(http.Handler) http.Handler // what stands before AuthKit; nil: nothing
+	clock   atomic.Int64                    // how far AuthKit's clock is off, a time.Duration
 }
 
 // newStack starts the app, AuthKit, the service and the gateway. Environment
@@ -121,7 +122,11 @@ func (s *stack) startAuthKit(t *testing.T, webhooks ...string) {
 		t.Fatal(err)
 	}
 	s.api = base.String()
-	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: s.authKit}}
+	var handler http.Handler = s.authKit
+	if s.before != nil {
+		handler = s.before(handler)
+	}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: handler}}
 	server.Start()
 	t.Cleanup(func() { s.authKit.Close(); server.Close() })
 }
