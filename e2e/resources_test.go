@@ -27,6 +27,8 @@ func resourceLines(t *testing.T, language string) []string {
 	return blocks
 }
 
+func lastOf(blocks []string) string { return blocks[len(blocks)-1] }
+
 // resourceGateways are the examples with the lines of docs/resources.md.
 func resourceGateways(t *testing.T) []gateway {
 	t.Helper()
@@ -38,7 +40,7 @@ func resourceGateways(t *testing.T) []gateway {
 			{"localhost.conf", protect, strings.Replace(protect, "    }\n", nginx[1]+"    }\n", 1)},
 		}),
 		editedExample("traefik", []edit{
-			{"dynamic.yml", "  routers:\n", "  routers:\n" + resourceLines(t, "yaml")[1]},
+			{"dynamic.yml", "  routers:\n", "  routers:\n" + lastOf(resourceLines(t, "yaml"))},
 			{"dynamic.yml", "          - X-Auth-Request-User\n", "          - Authorization\n          - X-Auth-Request-User\n"},
 		}),
 		{"caddy", "caddy", localhost, func(t *testing.T, at addresses) {
