@@ -62,7 +62,7 @@ func newMCPStack(t *testing.T, g gateway, generation string) *mcpStack {
 	s.startAuthKit(t)
 	m.log.names = strings.NewReplacer(s.origin, "ORIGIN", s.api, "AUTHKIT")
 	for _, path := range []string{"/mcp", "/other"} {
-		m.register(t, s.origin+path)
+		m.registerResource(t, s.origin+path)
 	}
 	policy := filepath.Join(t.TempDir(), "policy.yaml")
 	writeFile(t, policy, []byte(strings.ReplaceAll(mcpPolicy, "ORIGIN", s.origin)))
@@ -71,8 +71,8 @@ func newMCPStack(t *testing.T, g gateway, generation string) *mcpStack {
 	return m
 }
 
-// register adds a resource indicator at AuthKit.
-func (s *mcpStack) register(t *testing.T, resource string) {
+// registerResource adds a resource indicator at AuthKit.
+func (s *stack) registerResource(t *testing.T, resource string) {
 	t.Helper()
 	body := strings.NewReader(fmt.Sprintf(`{"uri": %q}`, resource))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.api+"/user_management/authkit_oauth_resources", body)
