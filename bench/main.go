@@ -28,6 +28,7 @@ var comparisons = []comparison{
 	{"10,000 rules", "bare", 1.05},
 	{"name outside ASCII", "bare", 1.05},
 	{"every decision logged", "bare", 1.15},
+	{"with an assertion", "forward-auth", 0},
 	{"forward-auth", "oauth2-proxy", 0.47},
 	{"chunked session", "forward-auth", 1.4},
 	{"chunked session", "bare, chunked session", 0},

@@ -90,6 +90,7 @@ func (b *bench) startAll(ctx context.Context) error {
 		{side{name: "bare, auth-request", request: askRequest}, "", nil},
 		{side{name: "10,000 rules", request: forAuth}, service, []string{"POLICY_FILE=" + rules}},
 		{side{name: "every decision logged", request: forAuth}, service, []string{"DECISION_LOG=all"}},
+		{side{name: "with an assertion", request: forAuth}, service, []string{"IDENTITY_HEADERS=default,assertion"}},
 		{side{name: "name outside ASCII", request: request(forwardAuth, unicode.cookie)}, service, nil},
 		{side{name: "chunked session", request: request(forwardAuth, chunked.cookie)}, service, nil},
 		{side{name: "bare, chunked session", request: request(forwardAuth, chunked.cookie)}, "", nil},
