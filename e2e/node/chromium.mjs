@@ -101,6 +101,26 @@ const scenarios = {
     return { seen, after };
   },
 
+  // A page of another origin that is an MCP client, such as MCP Inspector.
+  async inspector() {
+    await page.goto(input.page);
+    return page.evaluate(async ({ resource, token }) => {
+      const call = async (path, headers) => {
+        const answer = await fetch(resource + path, {
+          method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json', 'MCP-Protocol-Version': '2025-11-25', ...headers },
+        });
+        return { status: answer.status, challenge: answer.headers.get('WWW-Authenticate') };
+      };
+      const withToken = { Authorization: `Bearer ${token}` };
+      const denied = await call('', {});
+      const at = denied.challenge?.match(/resource_metadata="([^"]*)"/)?.[1];
+      const metadata = await (await fetch(at, { headers: { 'MCP-Protocol-Version': '2025-11-25' } })).json();
+      const server = metadata.authorization_servers[0];
+      const authorizationServer = await (await fetch(`${server}/.well-known/oauth-authorization-server`, { headers: { 'MCP-Protocol-Version': '2025-11-25' } })).json();
+      return { denied, resource: metadata.resource, issuer: authorizationServer.issuer, allowed: await call('', withToken), more: await call('/write', withToken) };
+    }, input);
+  },
+
   // A sign-out by the button of an app's page, with headers of the app's.
   async signOut() {
     await open(`/signing-out?header=${encodeURIComponent(input.header)}`);
