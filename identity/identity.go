@@ -38,3 +38,14 @@ func HashSession(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:6])
 }
+
+// Size is about what its texts and lists take in memory, in bytes.
+func (i *Identity) Size() int {
+	size := len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken) + i.Extra.Size()
+	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements, i.FeatureFlags} {
+		for _, item := range list {
+			size += 16 + len(item)
+		}
+	}
+	return size
+}

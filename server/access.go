@@ -5,18 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
-	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 	"github.com/authkit-forward-auth/authkit-forward-auth/verify"
 )
 
@@ -51,35 +48,6 @@ func (s *Server) access(c *verify.Config, client *authkit.Client, password strin
 		AuthKit: client, HashKey: seal.MACKey("api key memory", password), Revoked: s.sessions.Revoked,
 		Metrics: s.metrics.registry, Log: s.log,
 	})
-}
-
-// bearerVerifiers verify access tokens that come as bearer tokens: those of sessions,
-// and those of WorkOS Connect, whose keys each issuer serves.
-func (s *Server) bearerVerifiers(c *config.Config, keys http.RoundTripper) (bearer *token.Verifier, connect []*token.Verifier) {
-	bearer = &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers}
-	audiences := c.BearerAudiences
-	if len(audiences) == 0 {
-		audiences = []string{c.ClientID}
-	}
-	for _, issuer := range c.BearerIssuers {
-		connect = append(connect, &token.Verifier{
-			Keys:     &token.KeySet{URL: strings.TrimSuffix(issuer, "/") + "/oauth2/jwks", Client: &http.Client{Transport: keys}},
-			ClientID: c.ClientID, Issuers: []string{issuer}, Audiences: audiences,
-		})
-	}
-	return bearer, connect
-}
-
-// authKitVerifier verifies the tokens of AuthKit's authorization server; nil without AUTHKIT_DOMAIN.
-func authKitVerifier(c *config.Config, keys http.RoundTripper) *token.Verifier {
-	if c.AuthKitDomain == nil {
-		return nil
-	}
-	issuer := c.AuthKitDomain.String()
-	return &token.Verifier{
-		Keys:     &token.KeySet{URL: issuer + "/oauth2/jwks", Client: &http.Client{Transport: keys}},
-		ClientID: c.ClientID, Issuers: []string{issuer},
-	}
 }
 
 const (

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/assertion"
 	"github.com/authkit-forward-auth/authkit-forward-auth/authkit"
+	"github.com/authkit-forward-auth/authkit-forward-auth/bearer"
 	"github.com/authkit-forward-auth/authkit-forward-auth/config"
 	"github.com/authkit-forward-auth/authkit-forward-auth/extauthz"
 	"github.com/authkit-forward-auth/authkit-forward-auth/flow"
@@ -34,6 +35,7 @@ type Server struct {
 	keys     *token.KeySet
 	authKit  *authkit.Client
 	sessions *session.Manager
+	bearer   *bearer.Verifier
 	bound    func(*site.Site) *session.Manager // BIND_SESSIONS_TO_SITE: those of a site; else nil
 	flow     *flow.Flow
 	verify   *verify.Handler
@@ -66,6 +68,9 @@ func New(c *config.Config, log zerolog.Logger) (*Server, error) {
 	}
 	if s.sessions, err = session.New(sessions); err != nil {
 		return nil, fmt.Errorf("server: sessions: %w", err)
+	}
+	if s.bearer, err = bearer.New(s.bearerSettings(toAuthKit)); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
 	}
 	if err := s.bindSessions(); err != nil {
 		return nil, fmt.Errorf("server: sessions: %w", err)

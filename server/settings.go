@@ -59,7 +59,6 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 	if err != nil {
 		return session.Config{}, err
 	}
-	bearer, connect := s.bearerVerifiers(c, toAuthKit)
 	var unsealed *token.Verifier
 	if c.InsecureUnsealedCookies {
 		unsealed = &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers}
@@ -73,9 +72,6 @@ func (s *Server) sessionSettings(client *authkit.Client, toAuthKit http.RoundTri
 		Slim:            c.CookieSlim,
 		Tokens:          &token.Verifier{Keys: s.keys, ClientID: c.ClientID, Issuers: c.Issuers},
 		Unsealed:        unsealed,
-		Bearer:          bearer,
-		Resources:       authKitVerifier(c, toAuthKit),
-		Connect:         connect,
 		AuthKit:         client,
 		RevokeSession:   client.RevokeSession,
 		KeepAccessToken: c.IdentityHeaders.AccessToken,
@@ -106,7 +102,7 @@ func (s *Server) verifySettings(client *authkit.Client) verify.Config {
 		Sites: s.sites, Sessions: s.sessions, Cookie: s.sessions.Cookie,
 		Gateway: verify.GatewayNamed(c.Gateway), Peers: verify.Peers{Prefixes: c.TrustedProxies.Prefixes, Unix: c.TrustedProxies.Unix},
 		Headers: headers(c), AllowPreflight: c.AllowPreflight, LogAllowed: c.DecisionLog == "all",
-		Flow: s.flow.ThroughVerify(), Metrics: s.metrics.registry, Log: s.log,
+		Bearer: s.bearer, Flow: s.flow.ThroughVerify(), Metrics: s.metrics.registry, Log: s.log,
 	}
 	if s.bound != nil {
 		settings.SessionsOf = func(place *site.Site) verify.Sessions { return s.bound(place) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
@@ -97,6 +98,19 @@ func (m *Manager) verified(s *resolved, c *token.Claims) *Verified {
 		}
 	}
 	return v
+}
+
+// identityOf joins what a session's access token says with what only its seal does.
+func identityOf(s *Session, c *token.Claims) identity.Identity {
+	id := c.Identity
+	id.Email, id.EmailVerified, id.Name = s.User.Email, s.User.EmailVerified, s.User.Name
+	if len(id.Roles) == 0 && id.Role != "" {
+		id.Roles = []string{id.Role}
+	}
+	if id.Impersonator == "" {
+		id.Impersonator = s.Impersonator
+	}
+	return id
 }
 
 // tokenError maps the token package's errors to this package's.

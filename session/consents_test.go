@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/bearer"
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
@@ -13,11 +14,12 @@ import (
 // that were seen before, and of those that come later, on a replica that was told and on one that has to hear of it.
 func TestRevokedAgentsAndConsents(t *testing.T) {
 	t.Parallel()
-	r := startReplicas(t, withAuthKitDomain(t))
+	r := startReplicas(t, nil)
 	r.waitForBus(t)
 	r.clock.advance(time.Second)
-	session1 := r.bearer(t, zoe, "")
-	at := &session.Audience{URL: mcp, Is: audienceOf(mcp).Is, Agents: true}
+	tokensOf := bearers(t, r.world, r.all...)
+	session1 := r.accessToken(t, zoe, "")
+	at := &bearer.Audience{URL: mcp, Is: func(a string) bool { return a == mcp }, Agents: true}
 	token := func(subject, consent, actor string) string {
 		change := map[string]any{
 			"iss": authKitDomain, "aud": mcp, "client_id": "client_01", "sub": subject, "sid": nil, "org_id": acmeID,
@@ -40,10 +42,10 @@ func TestRevokedAgentsAndConsents(t *testing.T) {
 		"sam, 3, given to a":    token("user_01SAM", "app_consent_03", "agent_reg_01A"),
 		"eve, 1 of her own app": token("user_01EVE", "app_consent_04", ""),
 	}
-	check := func(m *session.Manager, name string, want error) {
+	check := func(v *bearer.Verifier, name string, want error) {
 		t.Helper()
 		for began := time.Now(); ; time.Sleep(time.Millisecond) {
-			_, err := m.VerifyBearer(t.Context(), tokens[name], at)
+			_, err := v.Verify(t.Context(), tokens[name], at)
 			if errors.Is(err, want) {
 				return
 			}
@@ -54,8 +56,8 @@ func TestRevokedAgentsAndConsents(t *testing.T) {
 	}
 	for name := range tokens {
 		if name != "sam, consent 2" { // is presented after the events for the first time
-			check(r.all[0], name, nil)
-			check(r.all[1], name, nil)
+			check(tokensOf[0], name, nil)
+			check(tokensOf[1], name, nil)
 		}
 	}
 	ended := map[string]bool{}
@@ -77,11 +79,11 @@ func TestRevokedAgentsAndConsents(t *testing.T) {
 			ended[name] = true
 		}
 		for name := range tokens {
-			for _, m := range r.all {
+			for _, v := range tokensOf {
 				if ended[name] {
-					check(m, name, session.ErrEnded)
+					check(v, name, session.ErrEnded)
 				} else if name != "sam, consent 2" {
-					check(m, name, nil)
+					check(v, name, nil)
 				}
 			}
 		}
@@ -89,7 +91,7 @@ func TestRevokedAgentsAndConsents(t *testing.T) {
 	// What was issued well after the event is another registration's.
 	r.clock.advance(3 * time.Minute)
 	later := reclaim(t, tokens["agent a"], otherKey(), "another", map[string]any{"iat": r.clock.Now().Unix(), "exp": r.clock.Now().Add(time.Minute).Unix()})
-	if _, err := r.VerifyBearer(t.Context(), later, at); err != nil {
+	if _, err := tokensOf[0].Verify(t.Context(), later, at); err != nil {
 		t.Errorf("a token of later: got %v, want it good", err)
 	}
 }

@@ -1,18 +1,14 @@
-// Package session turns a request's session cookie, or its bearer token, into a
-// verified identity.
+// Package session turns a request's session cookie into a verified identity.
 //
 //	cookie -> remembered, and nothing new about it since? -----------> Verified
 //	       -> unseal -> its record: ended? superseded? spent: the current session instead
 //	                 -> access token verified (key set), events ----> Verified
 //	                    expired, or about to -> refresh, once -----> Verified, with a new cookie
 //
-//	bearer token -> remembered? ------------------------------------> Identity
-//	             -> verified, by who is in charge of its issuer ----> Identity
-//
 //	Verify        for a page that needs the session
 //	Peek          for a public page: the session as it stands, never refreshed
 //	Switch        to another organization: a refresh that waits its turn
-//	VerifyBearer  for an access token that somebody else keeps and refreshes
+//	Watch         for an access token that somebody else keeps and refreshes (package bearer)
 //	SignIn, End   a session's begin and end; Revoke, what AuthKit's webhooks say
 //
 //	package family   the record of a session: which refresh token became which session

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Why a request has no usable session, or no usable bearer token. Each
+// Why a request has no usable session. Each
 // stands for one answer at the gateway, and they are never mixed up: an outage
 // is not an expiry, and a mistake of the operator's is neither.
 var (
@@ -18,16 +18,6 @@ var (
 	// ErrConflict is the ErrBad for session cookies of different users, of which none
 	// counts. A navigation's answer should expire them, see cookie.Config.ExpireLines.
 	ErrConflict = fmt.Errorf("%w: session cookies of different users", ErrBad)
-	// ErrBadToken: a bearer token that is malformed, forged, expired, not valid yet, or
-	// not one of a session of this environment's.
-	ErrBadToken = errors.New("session: bad bearer token")
-	// ErrClientAudience is the ErrBadToken for one of AuthKit's authorization server that is for the environment's client id
-	// in place of the resource: WorkOS doesn't know the resource, or the client didn't ask for it.
-	ErrClientAudience = fmt.Errorf("%w: its audience is the environment's client id", ErrBadToken)
-	// ErrForeignToken is the ErrBadToken for one that nobody says is AuthKit's: of no
-	// issuer that is configured, or no token of AuthKit's form at all. It may be the
-	// app's own. Where something else than a bearer token may decide, it is as if there were none.
-	ErrForeignToken = fmt.Errorf("%w: not of an issuer that is configured", ErrBadToken)
 	// ErrEnded: the session was signed out, revoked, or its refresh token is refused.
 	ErrEnded = errors.New("session: ended")
 	// ErrRejected: AuthKit refused the cookie's refresh token, or there is none. It is an

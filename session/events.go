@@ -132,5 +132,25 @@ func whom(id *identity.Identity, broad bool) iter.Seq[replica.Whom] {
 	}
 }
 
+// Watch looks up the record of the session that a bearer token is of, and what the events say of whoever it stands for. The token
+// must be verified, and issued is when it was. unchanged reports whether nothing new is known since then: while it does, the token need
+// not be looked up again. The error is ErrEnded: revoked, or changed, and whoever holds the token must refresh it.
+func (m *Manager) Watch(ctx context.Context, id *identity.Identity, token string, issued time.Time) (unchanged func() bool, err error) {
+	c, r, _ := m.records.Lookup(ctx, m.keyOfBearer(id, token), false)
+	seen := m.records.EventCount()
+	if m.ended(ctx, c, r) != nil || m.eventsSay(id, 0, issued) != eventNone {
+		return nil, ErrEnded
+	}
+	return func() bool { return m.stands(c, r, seen) }, nil
+}
+
+// keyOfBearer is the key of the record of a bearer token's session; one without is by itself.
+func (m *Manager) keyOfBearer(id *identity.Identity, token string) family.Key {
+	if strings.HasPrefix(id.SessionID, "session_") {
+		return family.KeyOf(m.Tokens.ClientID, id.Subject, id.SessionID)
+	}
+	return family.PrivateKey(m.Tokens.ClientID, id.Subject, family.HashToken(token))
+}
+
 // BreakerOpen reports whether the circuit breaker spares AuthKit.
 func (m *Manager) BreakerOpen() bool { return !m.refresher.breaker.Since().IsZero() }

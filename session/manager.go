@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/keyedhash"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/cookie"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
@@ -28,15 +29,8 @@ type Config struct {
 	// RevokeSession ends a session at AuthKit. Nil: a sign-out whose browser doesn't go on to
 	// AuthKit's logout leaves the session there as it is.
 	RevokeSession func(ctx context.Context, sessionID string) error
-	// Bearer is for session access tokens that come as bearer tokens. Nil: none is
-	// accepted. Connect are for those of AuthKit's OAuth and M2M applications, and tell
-	// them by their Issuers. Each must be a Verifier of its own: what strangers send must
-	// not start the cooldown of Tokens.
-	Bearer  *token.Verifier
-	Connect []*token.Verifier
-	// Resources is for the tokens of AuthKit's authorization server at OAuth resources; nil: there are no resources.
-	Resources *token.Verifier
-	// Unsealed is for the access tokens of session cookies in plain JSON; nil: none is read. It is a Verifier of its own, as Bearer is.
+	// Unsealed is for the access tokens of session cookies in plain JSON; nil: none is read. It is a Verifier of its own, so that what
+	// strangers send doesn't start the cooldown of Tokens.
 	Unsealed *token.Verifier
 	// Slim leaves out of cookies what identity headers don't need of the user.
 	Slim bool
@@ -65,8 +59,7 @@ type Manager struct {
 // state is what the Managers of all sites share.
 type state struct {
 	remembered memory[*Verified] // by the hash of a cookie
-	bearers    memory[*bearer]   // by the hash of a bearer token
-	hasher     *hasher
+	hasher     *keyedhash.Hasher
 	records    *replica.Replica
 	refresher  *refresher
 	signOuts   *signOuts
@@ -85,11 +78,10 @@ func New(c Config) (*Manager, error) {
 	if c.RotationTTL == 0 {
 		c.RotationTTL = 30 * 24 * time.Hour
 	}
-	cookieCount, bearerCount := stats.NewCounter(), stats.NewCounter()
-	remembered := newMemory[*Verified](maxRemembered, maxRememberedBytes, cookieCount)
+	lookups := stats.NewCounter()
+	remembered := newMemory[*Verified](maxRemembered, maxRememberedBytes, lookups)
 	m := &Manager{Config: c, state: &state{
 		remembered: remembered,
-		bearers:    newMemory[*bearer](maxBearers, maxBearerBytes, bearerCount),
 		switches:   newSwitches(),
 		metrics:    newMetrics(c.Metrics),
 	}}
@@ -98,7 +90,7 @@ func New(c Config) (*Manager, error) {
 		return nil, errors.New("session: no verifier of access tokens")
 	}
 	var err error
-	if m.hasher, err = newHasher(); err != nil {
+	if m.hasher, err = keyedhash.New(); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
 	m.records, err = replica.New(replica.Config{
@@ -109,7 +101,7 @@ func New(c Config) (*Manager, error) {
 		return nil, err
 	}
 	m.refresher = newRefresher(m)
-	m.observe(c.Metrics, cookieCount, bearerCount, func() (sessions int, bytes uint64) { return remembered.EstimatedSize(), remembered.WeightedSize() })
+	m.observe(c.Metrics, lookups, func() (sessions int, bytes uint64) { return remembered.EstimatedSize(), remembered.WeightedSize() })
 	return m, nil
 }
 

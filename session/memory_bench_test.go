@@ -10,6 +10,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/keyedhash"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/token"
 )
@@ -52,7 +53,7 @@ func BenchmarkMemory(b *testing.B) {
 				for i := range count {
 					m.see(i)
 				}
-				remembered := m.remembered.(*otter.Cache[valueHash, *Verified])
+				remembered := m.remembered.(*otter.Cache[keyedhash.Value, *Verified])
 				remembered.CleanUp()
 				report(b, heap()-before, remembered.EstimatedSize())
 				runtime.KeepAlive(m)
@@ -69,7 +70,7 @@ func (m *Manager) see(i int) {
 	key := family.KeyOf("client", v.Identity.Subject, v.Identity.SessionID)
 	v.copy, _, _ = m.records.Lookup(context.Background(), key, false)
 	v.record = m.records.Seen(context.Background(), key, func(r *record) bool { return r.Bring(v.token, m.records.Now()) })
-	m.remembered.Set(m.hasher.hash("", fmt.Sprint("cookie", i)), v)
+	m.remembered.Set(m.hasher.Of("", fmt.Sprint("cookie", i)), v)
 }
 
 func report(b *testing.B, bytes uint64, kept int) {

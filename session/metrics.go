@@ -49,22 +49,21 @@ func newMetrics(r prometheus.Registerer) *metrics {
 }
 
 // observe registers what can be read off a Manager. size is how many sessions are remembered, and about how much memory they take.
-func (m *Manager) observe(r prometheus.Registerer, remembered, bearers *stats.Counter, size func() (sessions int, bytes uint64)) {
+func (m *Manager) observe(r prometheus.Registerer, remembered *stats.Counter, size func() (sessions int, bytes uint64)) {
 	f := promauto.With(r)
 	gauge := func(name, help string, read func() float64) {
 		f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read)
 	}
-	counter := func(of *stats.Counter, name, help string, labels prometheus.Labels, read func(stats.Stats) uint64) {
+	counter := func(name, help string, labels prometheus.Labels, read func(stats.Stats) uint64) {
 		f.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels},
-			func() float64 { return float64(read(of.Snapshot())) })
+			func() float64 { return float64(read(remembered.Snapshot())) })
 	}
-	lookups := func(of *stats.Counter, name, help string) {
-		counter(of, name, help, prometheus.Labels{"result": "hit"}, func(s stats.Stats) uint64 { return s.Hits })
-		counter(of, name, help, prometheus.Labels{"result": "miss"}, func(s stats.Stats) uint64 { return s.Misses })
+	lookups := func(result string, read func(stats.Stats) uint64) {
+		counter("remembered_lookups_total", "Lookups of session cookies in memory, by result.", prometheus.Labels{"result": result}, read)
 	}
-	lookups(remembered, "remembered_lookups_total", "Lookups of session cookies in memory, by result.")
-	lookups(bearers, "bearer_lookups_total", "Lookups of bearer tokens in memory, by result.")
-	counter(remembered, "remembered_evictions_total", "Remembered sessions that made room for others.", nil, func(s stats.Stats) uint64 { return s.Evictions })
+	lookups("hit", func(s stats.Stats) uint64 { return s.Hits })
+	lookups("miss", func(s stats.Stats) uint64 { return s.Misses })
+	counter("remembered_evictions_total", "Remembered sessions that made room for others.", nil, func(s stats.Stats) uint64 { return s.Evictions })
 	gauge("remembered_sessions", "Verified sessions in memory.", func() float64 { n, _ := size(); return float64(n) })
 	gauge("remembered_bytes", "About how much memory they take.", func() float64 { _, bytes := size(); return float64(bytes) })
 	gauge("refreshes_pending", "Refreshes under way or waiting for their turn.", func() float64 { return float64(m.refresher.pending()) })

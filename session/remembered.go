@@ -10,6 +10,7 @@ import (
 	"github.com/maypok86/otter/v2/stats"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
+	"github.com/authkit-forward-auth/authkit-forward-auth/keyedhash"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 )
@@ -97,30 +98,21 @@ func (l *lists) compact(id *identity.Identity) {
 // memory is a cache of what was verified. It is an interface because every package that imports a type with one of the library's
 // generic caches in it compiles all of that anew.
 type memory[V any] interface {
-	GetIfPresent(hash valueHash) (V, bool)
-	Set(hash valueHash, v V) (V, bool)
+	GetIfPresent(hash keyedhash.Value) (V, bool)
+	Set(hash keyedhash.Value, v V) (V, bool)
 }
 
 // newMemory remembers what was verified, as much of it as fits.
-func newMemory[V interface{ size() uint32 }](items, bytes uint64, counter *stats.Counter) *otter.Cache[valueHash, V] {
-	return otter.Must(&otter.Options[valueHash, V]{
+func newMemory[V interface{ size() uint32 }](items, bytes uint64, counter *stats.Counter) *otter.Cache[keyedhash.Value, V] {
+	return otter.Must(&otter.Options[keyedhash.Value, V]{
 		MaximumWeight: bytes,
-		Weigher:       func(_ valueHash, v V) uint32 { return max(uint32(bytes/items), v.size()) },
+		Weigher:       func(_ keyedhash.Value, v V) uint32 { return max(uint32(bytes/items), v.size()) },
 		StatsRecorder: counter,
 	})
 }
 
 // size is about what a remembered session takes in memory.
-func (v *Verified) size() uint32 {
-	i := &v.Identity
-	size := 700 + len(i.Subject) + len(i.Email) + len(i.Name) + len(i.SessionID) + len(i.AccessToken) + i.Extra.Size()
-	for _, list := range [][]string{i.Roles, i.Permissions, i.Entitlements, i.FeatureFlags} {
-		for _, item := range list {
-			size += 16 + len(item)
-		}
-	}
-	return uint32(size)
-}
+func (v *Verified) size() uint32 { return uint32(700 + v.Identity.Size()) }
 
 // remember keeps a session that is as its cookie has it. Of one that nobody has sealed a user can make as many cookies as they like, which
 // must not take others' place.
@@ -130,7 +122,7 @@ func (m *Manager) remember(o *opened, v *Verified) {
 	}
 }
 
-func (m *Manager) recall(hash valueHash) *Verified {
+func (m *Manager) recall(hash keyedhash.Value) *Verified {
 	v, _ := m.remembered.GetIfPresent(hash)
 	return v
 }
@@ -150,13 +142,16 @@ const clockBack = 1 // minutes
 
 // unchanged reports whether nothing new is known about a remembered session since it was checked.
 // One that went on under another sid has to be looked up, since it ends with that.
-func (m *Manager) unchanged(v *Verified) bool {
-	return v.seen == m.records.EventCount() && v.copy.Fresh(v.record) && !v.copy.Over() && v.record.Successor == nil
+func (m *Manager) unchanged(v *Verified) bool { return m.stands(v.copy, v.record, v.seen) }
+
+// stands reports whether a record that was read is the one that counts, and there were no events since.
+func (m *Manager) stands(c *replica.Copy, r *record, seen uint64) bool {
+	return seen == m.records.EventCount() && c.Fresh(r) && !c.Over() && r.Successor == nil
 }
 
 // recheck checks a remembered session by what its record and the events say now. It is nil
 // where that needs more than the memory has.
-func (m *Manager) recheck(ctx context.Context, hash valueHash, v *Verified) *Verified {
+func (m *Manager) recheck(ctx context.Context, hash keyedhash.Value, v *Verified) *Verified {
 	if micros(m.Now()) >= v.expires {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/keyedhash"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/family"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/replica"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session/seal"
@@ -17,12 +18,12 @@ type record = family.Record
 // sealedSession is a session as its cookie has it. It is hashed and opened once.
 type sealedSession struct {
 	value  string
-	hash   valueHash
+	hash   keyedhash.Value
 	opened *opened // nil as long as nobody had to open it
 }
 
 func (m *Manager) newSealed(value string) sealedSession {
-	return sealedSession{value: value, hash: m.hasher.hash(m.site, value)}
+	return sealedSession{value: value, hash: m.hasher.Of(m.site, value)}
 }
 
 // opened is an unsealed session with what it is looked up by.
@@ -31,7 +32,7 @@ type opened struct {
 	access *token.Token  // its access token, not verified
 	claims *token.Claims // of that, NOT VERIFIED
 	sealed string
-	hash   valueHash
+	hash   keyedhash.Value
 	token  family.Hash // of its refresh token; zero: it has none
 	key    family.Key  // of its record
 	seal   *seal.Cookie

@@ -3,8 +3,10 @@ package session_test
 import (
 	"crypto"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"maps"
 	"strings"
 	"testing"
@@ -71,6 +73,39 @@ func keyID(t testing.TB, key *rsa.PrivateKey) string {
 func sign(t testing.TB, key *rsa.PrivateKey, kid string, payload []byte) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compact
+}
+
+func unsignedToken(t testing.TB, raw string) string {
+	t.Helper()
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","kid":"` + keyID(t, signingKey()) + `"}`))
+	return header + "." + strings.Split(raw, ".")[1] + "."
+}
+
+// hmacToken has a token's claims signed with the text of the public key.
+func hmacToken(t testing.TB, raw, kid string) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(signingKey().Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: secret, KeyID: kid}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(claims(t, raw))
 	if err != nil {
 		t.Fatal(err)
 	}

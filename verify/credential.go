@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
+	"github.com/authkit-forward-auth/authkit-forward-auth/bearer"
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
@@ -50,7 +51,7 @@ func (h *Handler) decideByCredentials(ctx context.Context, c *checkRequest, rule
 				return h.allowClient(c, rule, kind, id)
 			}
 		}
-		if errors.Is(err, session.ErrForeignToken) {
+		if errors.Is(err, bearer.ErrForeign) {
 			foreign = err
 			continue
 		}
@@ -83,14 +84,14 @@ func presented(h http.Header, rule *policy.Rule, kind policy.Credential) (value 
 // values returns the bearer tokens or the API keys that the request presents.
 func values(h http.Header, rule *policy.Rule, kind policy.Credential) []string {
 	if kind == policy.APIKey {
-		return slices.Concat(bearer(h, isKey), h["X-Api-Key"], passwords(h))
+		return slices.Concat(bearerTokens(h, isKey), h["X-Api-Key"], passwords(h))
 	}
-	return bearer(h, func(token string) bool { return !isKey(token) || !accepts(rule, policy.APIKey) })
+	return bearerTokens(h, func(token string) bool { return !isKey(token) || !accepts(rule, policy.APIKey) })
 }
 
-// bearer returns the tokens of Authorization headers with that scheme (RFC 6750, 2.1)
+// bearerTokens returns the tokens of Authorization headers with that scheme (RFC 6750, 2.1)
 // for which the function is true. A token in a query or a form is never looked at.
-func bearer(h http.Header, is func(token string) bool) []string {
+func bearerTokens(h http.Header, is func(token string) bool) []string {
 	var tokens []string
 	for _, line := range h["Authorization"] {
 		scheme, token, _ := strings.Cut(line, " ")
@@ -125,8 +126,10 @@ func isKey(token string) bool { return strings.HasPrefix(token, "sk_") }
 
 func (h *Handler) verifyCredential(ctx context.Context, c *checkRequest, rule *policy.Rule, kind policy.Credential, value string) (*identity.Identity, error) {
 	switch {
+	case kind == policy.Bearer && h.Bearer == nil:
+		return nil, bearer.ErrForeign
 	case kind == policy.Bearer:
-		return h.Sessions.VerifyBearer(ctx, value, audienceOf(rule))
+		return h.Bearer.Verify(ctx, value, audienceOf(rule))
 	case h.APIKeys == nil:
 		return nil, apikey.ErrInvalid
 	}
@@ -169,7 +172,7 @@ func refuseCredential(c *checkRequest, rule *policy.Rule, kind policy.Credential
 		d.retryAfter = limited.RetryAfter
 	case errors.Is(err, session.ErrUnavailable):
 		d = unavailable(err)
-	case errors.Is(err, session.ErrClientAudience):
+	case errors.Is(err, bearer.ErrClientAudience):
 		d = deny(http.StatusUnauthorized, ReasonClientAudience, err.Error())
 		d.challenges = challenges(c, rule, "invalid_token", "the token is not made for this resource")
 	default:
@@ -201,9 +204,9 @@ func forbidClient(rule *policy.Rule, kind policy.Credential, id *identity.Identi
 // never gets the one for HTTP Basic: the browser would ask the user for a password. Neither do a resource's clients, some of which
 // read nothing but the first word.
 func challenges(c *checkRequest, rule *policy.Rule, code, description string) []string {
-	bearer := challenge(rule, code, description)
+	line := challenge(rule, code, description)
 	if accepts(rule, policy.APIKey) && c.client.program && rule.Resource == nil {
-		return []string{bearer, `Basic realm="API key as password", charset="UTF-8"`}
+		return []string{line, `Basic realm="API key as password", charset="UTF-8"`}
 	}
-	return []string{bearer}
+	return []string{line}
 }

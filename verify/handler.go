@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/bearer"
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/page"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
@@ -27,7 +28,11 @@ import (
 type Sessions interface {
 	Verify(ctx context.Context, request http.Header, ahead bool) (*session.Verified, error)
 	Peek(ctx context.Context, request http.Header) (*session.Verified, bool)
-	VerifyBearer(ctx context.Context, token string, audience *session.Audience) (*identity.Identity, error)
+}
+
+// Bearer is what the decision needs of package bearer.
+type Bearer interface {
+	Verify(ctx context.Context, token string, audience *bearer.Audience) (*identity.Identity, error)
 }
 
 // APIKeys is what the decision needs of package apikey.
@@ -48,6 +53,7 @@ type Config struct {
 	// Policy returns the policy in force. nil: there is none, and every protected host
 	// needs a session.
 	Policy  func() *policy.Policy
+	Bearer  Bearer  // nil: no bearer token is accepted
 	APIKeys APIKeys // nil: no API key is accepted
 	// Organizations returns those that a user is a member of. nil: no switch is offered.
 	Organizations func(ctx context.Context, userID string) ([]Organization, error)

@@ -5,17 +5,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/authkit-forward-auth/authkit-forward-auth/bearer"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
-	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
 // audienceOf is what the rule's bearer tokens have to be made for; nil: it has no resource.
-func audienceOf(rule *policy.Rule) *session.Audience {
+func audienceOf(rule *policy.Rule) *bearer.Audience {
 	r := rule.Resource
 	if r == nil {
 		return nil
 	}
-	return &session.Audience{URL: r.URL, Is: r.Is, Machines: rule.AllowsMachines, Agents: rule.AllowsAgents}
+	return &bearer.Audience{URL: r.URL, Is: r.Is, Machines: rule.AllowsMachines, Agents: rule.AllowsAgents}
 }
 
 // challenge is the value of WWW-Authenticate. Without credentials there is no error

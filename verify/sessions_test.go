@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/apikey"
+	"github.com/authkit-forward-auth/authkit-forward-auth/bearer"
 	"github.com/authkit-forward-auth/authkit-forward-auth/identity"
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
@@ -111,17 +112,20 @@ var agents = identity.Identity{
 	Subject: "user_01ADA", OrganizationID: "org_01ACME", Permissions: []string{"reports:read"}, Extra: &identity.Extra{Actor: "agent_reg_01X"},
 }
 
-// VerifyBearer knows a few tokens by name. Those for a resource are others.
-func (f *fakeSessions) VerifyBearer(_ context.Context, token string, audience *session.Audience) (*identity.Identity, error) {
+// fakeBearer counts as its sessions being asked.
+type fakeBearer struct{ *fakeSessions }
+
+// Verify knows a few tokens by name. Those for a resource are others.
+func (f fakeBearer) Verify(_ context.Context, token string, audience *bearer.Audience) (*identity.Identity, error) {
 	f.asked++
 	if audience != nil {
 		switch {
 		case token == "for "+audience.URL:
 			return &reader, nil
 		case token == "for the client id":
-			return nil, fmt.Errorf("%w: register %s", session.ErrClientAudience, audience.URL)
+			return nil, fmt.Errorf("%w: register %s", bearer.ErrClientAudience, audience.URL)
 		}
-		return nil, fmt.Errorf("%w: token: invalid", session.ErrBadToken)
+		return nil, fmt.Errorf("%w: token: invalid", bearer.ErrBad)
 	}
 	switch token {
 	case "ada", "sk_ada":
@@ -134,9 +138,9 @@ func (f *fakeSessions) VerifyBearer(_ context.Context, token string, audience *s
 		return nil, fmt.Errorf("%w: token: no key to verify it with now", session.ErrUnavailable)
 	}
 	if strings.HasPrefix(token, "foreign") {
-		return nil, fmt.Errorf("%w: token of %q; is it to be in BEARER_ISSUERS?", session.ErrForeignToken, "https://apps.example")
+		return nil, fmt.Errorf("%w: token of %q; is it to be in BEARER_ISSUERS?", bearer.ErrForeign, "https://apps.example")
 	}
-	return nil, fmt.Errorf("%w: token: invalid", session.ErrBadToken)
+	return nil, fmt.Errorf("%w: token: invalid", bearer.ErrBad)
 }
 
 // fakeKeys knows a few API keys by name.

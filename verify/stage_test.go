@@ -105,7 +105,7 @@ func newStage(t testing.TB, settings map[string]string) *stage {
 	if config.Policy != nil {
 		config.Sites.Narrow(func(name string) bool { return config.Policy().Names(name) })
 	}
-	config.APIKeys = s.keys
+	config.Bearer, config.APIKeys = fakeBearer{s.sessions}, s.keys
 	s.handler = New(config)
 	return s
 }
