@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/maypok86/otter/v2/stats"
@@ -31,7 +32,9 @@ type Config struct {
 	Connect []*token.Verifier
 	// Resources is for the tokens of AuthKit's authorization server at OAuth resources; nil: there are no resources.
 	Resources *token.Verifier
-	// KeepAccessToken puts the token into identities.
+	// Issuers is for the metadata and the keys of workloads' issuers; nil: http.DefaultClient.
+	Issuers *http.Client
+	// KeepAccessToken puts the token into identities, but for workloads': apps would take it for one of AuthKit's.
 	KeepAccessToken bool
 	Metrics         prometheus.Registerer // may be nil
 	Now             func() time.Time      // nil: time.Now
@@ -42,6 +45,7 @@ type Verifier struct {
 	Config
 	remembered memory // by the hash of a token, in the scope of what it was verified for
 	hasher     *keyedhash.Hasher
+	workloads  workloads
 }
 
 // New makes a Verifier with an empty memory.

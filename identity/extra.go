@@ -12,10 +12,12 @@ import (
 // hundred thousand, so it is apart.
 type Extra struct {
 	Scopes []string // that an OAuth client was granted
-	Client string   // the OAuth client's id
+	Client string   // the OAuth client's id; of a workload the name of its issuer
 	Actor  string   // to whom the user has delegated, such as an agent; never an impersonator
+	Issuer string   // of a workload's token, by the policy's name; empty: AuthKit
 
-	// claims are those that AuthKit itself doesn't have: a JWT template of the operator's puts them there. A claim has
+	// claims are those that AuthKit itself doesn't have: a JWT template of the operator's puts them there. A workload's are all of its
+	// token's. A claim has
 	// values: a text, a number or a truth value as its JSON says it has one, a list of them each. Objects, lists in
 	// lists and values with control characters are left out, and so is null: nothing is met by them.
 	claims string
@@ -61,8 +63,11 @@ func extraOf(members map[string]json.RawMessage, table []Claim) *Extra {
 	return NewExtra(claims)
 }
 
-// Values are those of a JWT template's claim; none where the token doesn't have it.
-func (e *Extra) Values(name string) []string {
+// Values are those of a JWT template's claim; none where the token doesn't have it. A workload has none: its claims are
+// another's, whatever they are called.
+func (e *Extra) Values(name string) []string { return e.ValuesOf("", name) }
+
+func (e *Extra) values(name string) []string {
 	if e == nil {
 		return nil
 	}
@@ -103,7 +108,7 @@ func (e *Extra) Size() int {
 	if e == nil {
 		return 0
 	}
-	size := 80 + len(e.Client) + len(e.Actor) + len(e.claims)
+	size := 80 + len(e.Client) + len(e.Actor) + len(e.Issuer) + len(e.claims)
 	for _, scope := range e.Scopes {
 		size += 16 + len(scope)
 	}

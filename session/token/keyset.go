@@ -2,8 +2,7 @@ package token
 
 import (
 	"context"
-	"crypto/rsa"
-	"errors"
+	"crypto"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,13 +21,16 @@ const (
 	retryEvery   = time.Second // while fetches fail
 )
 
-// KeySet is the public keys that AuthKit signs a client's access tokens with. They
+// KeySet is the public keys that an issuer, mostly AuthKit, signs access tokens with. They
 // are fetched when first needed and kept. After 10 minutes the next use has them
 // fetched in the background, so that a withdrawn key goes out of use; if that
 // fails, the keys at hand stay in use. It may be used by many goroutines, and must
 // not be copied.
 type KeySet struct {
-	URL    string       // required
+	URL string // required without Issuer
+	// Issuer is another than AuthKit. Then its own metadata says where the keys are, see discover, and keys for ES256 count as
+	// those for RS256 do.
+	Issuer string
 	Client *http.Client // nil means http.DefaultClient. A redirect is not followed.
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -41,9 +43,9 @@ type KeySet struct {
 
 // fetched is the outcome of the latest fetch. It never changes.
 type fetched struct {
-	keys map[string]*rsa.PublicKey // by key id: the latest that could be had
-	next time.Time                 // when to fetch again
-	err  error                     // why the fetch failed, nil if it didn't
+	keys map[string]crypto.PublicKey // by key id: the latest that could be had
+	next time.Time                   // when to fetch again
+	err  error                       // why the fetch failed, nil if it didn't
 }
 
 // StatusError says that a key set was answered with another status than 200, such as 404 for a client
@@ -72,7 +74,7 @@ func (k *KeySet) Fetch(ctx context.Context) error {
 }
 
 // key returns the key with that id at hand, or nil.
-func (k *KeySet) key(id string) *rsa.PublicKey {
+func (k *KeySet) key(id string) crypto.PublicKey {
 	latest := k.latest()
 	found := latest.keys[id]
 	if found != nil && !clock(k.Now).Before(latest.next) && k.refreshing.CompareAndSwap(false, true) {
@@ -94,23 +96,40 @@ func (k *KeySet) latest() *fetched {
 func (k *KeySet) fetch(ctx context.Context) error {
 	latest := k.latest()
 	k.breaker.Threshold, k.breaker.Interval, k.breaker.Now = 1, retryEvery, k.Now
-	if _, ok := k.breaker.Allow(k.URL); !ok {
+	name := k.URL + k.Issuer
+	if _, ok := k.breaker.Allow(name); !ok {
 		return latest.err
 	}
 	keys, err := k.load(ctx)
 	if err != nil {
 		err = fmt.Errorf("%w: key set: %w", ErrUnavailable, err)
-		k.breaker.Failure(k.URL)
+		k.breaker.Failure(name)
 		k.current.Store(&fetched{keys: latest.keys, next: clock(k.Now).Add(retryEvery), err: err})
 		return err
 	}
-	k.breaker.Success(k.URL)
+	k.breaker.Success(name)
 	k.current.Store(&fetched{keys: keys, next: clock(k.Now).Add(maxAge)})
 	return nil
 }
 
-func (k *KeySet) load(ctx context.Context) (map[string]*rsa.PublicKey, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.URL, nil)
+func (k *KeySet) load(ctx context.Context) (map[string]crypto.PublicKey, error) {
+	from := k.URL
+	if k.Issuer != "" {
+		var err error
+		if from, err = k.discover(ctx); err != nil {
+			return nil, fmt.Errorf("discovery: %w", err)
+		}
+	}
+	body, err := k.get(ctx, from, maxSetBytes)
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(body, k.Issuer != "")
+}
+
+// get returns what is at a URL, and nowhere else: no redirect is followed.
+func (k *KeySet) get(ctx context.Context, from string, most int64) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -127,14 +146,14 @@ func (k *KeySet) load(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, &StatusError{Status: response.StatusCode}
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxSetBytes+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxSetBytes {
-		return nil, errors.New("over 1 MiB")
+	if int64(len(body)) > most {
+		return nil, fmt.Errorf("over %d KB", most>>10)
 	}
-	return parseKeys(body)
+	return body, nil
 }
 
 // once runs do for all who ask while it runs. It goes on when an asker's ctx ends;

@@ -2,7 +2,7 @@ package token
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"fmt"
 	"sync"
@@ -29,7 +29,7 @@ type unknownKeys struct {
 
 // key returns the key with that id. Where it is unknown, or no set was fetched
 // yet, the set is fetched, unless the cooldown forbids it.
-func (v *Verifier) key(ctx context.Context, id string) (*rsa.PublicKey, error) {
+func (v *Verifier) key(ctx context.Context, id string) (crypto.PublicKey, error) {
 	if id == "" || len(id) > maxKeyIDBytes {
 		return nil, fmt.Errorf("%w: no key id, or too long a one", ErrInvalid)
 	}
