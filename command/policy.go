@@ -75,8 +75,12 @@ func checkPolicy(p process, args []string) error {
 	mcpVersion := flags.String("mcp-version", "2026-07-28", "its MCP protocol `version`")
 	credential := flags.String("credential", "cookie", "what it brings: cookie, bearer or api_key")
 	claims := flags.String("claims", "", "JSON `file` with the claims of an access token, and \"email\"; without one nobody is signed in")
+	issuer := flags.String("issuer", "", "the token is of this issuer of the policy, by `name`; then -credential is bearer")
 	if err := p.parse(flags, args); err != nil {
 		return err
+	}
+	if *issuer != "" {
+		*credential = string(policy.Bearer)
 	}
 	if *preflight != "" {
 		*method = "OPTIONS"
@@ -97,7 +101,12 @@ func checkPolicy(p process, args []string) error {
 		return err
 	}
 	rules := f.Current()
-	if *claims != "" {
+	switch {
+	case *issuer != "":
+		if by.Identity, err = readWorkload(rules, *issuer, *claims); err != nil {
+			return fmt.Errorf("policy check: %w", err)
+		}
+	case *claims != "":
 		caller, unread, err := readClaims(*claims)
 		if err != nil {
 			return fmt.Errorf("policy check: -claims: %w", err)
@@ -180,24 +189,52 @@ func printExplanation(stdout io.Writer, p *policy.Policy, r policy.Request, e po
 	return nil
 }
 
-// readClaims reads the claims of an access token, and which of them are of no
-// account. One of another JSON type than AuthKit's own is an error, as it is in a token.
-func readClaims(path string) (*identity.Identity, []string, error) {
+// readWorkload reads the claims of a token of one of the policy's issuers.
+func readWorkload(p *policy.Policy, issuer, path string) (*identity.Identity, error) {
+	switch {
+	case !slices.ContainsFunc(p.Issuers(), func(i *policy.Issuer) bool { return i.Name == issuer }):
+		return nil, fmt.Errorf("-issuer: no rule of the policy requires the issuer %q", issuer)
+	case path == "":
+		return nil, errors.New("-issuer: which claims has the token? Set -claims")
+	}
+	members, err := readMembers(path)
+	if err != nil {
+		return nil, fmt.Errorf("-claims: %w", err)
+	}
+	id, ok := identity.Workload(issuer, identity.ClaimValues(members))
+	if !ok {
+		return nil, fmt.Errorf("-claims: %s has no sub, which every token has", path)
+	}
+	return id, nil
+}
+
+// readMembers reads a file with one JSON object.
+func readMembers(path string) (map[string]json.RawMessage, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxClaimsFile+1))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(text) > maxClaimsFile {
-		return nil, nil, fmt.Errorf("%s has more than %d MB", path, maxClaimsFile>>20)
+		return nil, fmt.Errorf("%s has more than %d MB", path, maxClaimsFile>>20)
 	}
 	members, err := jsonobject.Members(text)
 	if err != nil || members == nil {
-		return nil, nil, fmt.Errorf("%s is not one JSON object with different names", path)
+		return nil, fmt.Errorf("%s is not one JSON object with different names", path)
+	}
+	return members, nil
+}
+
+// readClaims reads the claims of an access token, and which of them are of no
+// account. One of another JSON type than AuthKit's own is an error, as it is in a token.
+func readClaims(path string) (*identity.Identity, []string, error) {
+	members, err := readMembers(path)
+	if err != nil {
+		return nil, nil, err
 	}
 	id := &identity.Identity{EmailVerified: true} // unless a claim says otherwise
 	if err := id.Decode(members, true); err != nil {

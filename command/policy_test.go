@@ -254,3 +254,47 @@ func TestPolicyCheckExtraClaims(t *testing.T) {
 		t.Errorf("got %v,\n%s", err, stdout)
 	}
 }
+
+// A token of an issuer meets its rule, by its own claims.
+func TestPolicyCheckOfWorkloads(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	file, claims := filepath.Join(directory, "policy.yaml"), filepath.Join(directory, "claims.json")
+	for path, text := range map[string]string{
+		file: `issuers: [{name: github, issuer: "https://token.actions.githubusercontent.com", audience: a}]
+rules:
+  - name: deploys
+    credentials: [bearer]
+    require: {issuer: github, claims: {repository: [acme/app]}}
+`,
+		claims: `{"sub": "repo:acme/app:ref:refs/heads/main", "repository": "acme/app", "roles": "admin"}`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		name, want string
+		args       []string
+	}{
+		{"of the issuer", "allowed: the requirements are met", []string{"--issuer", "github", "--claims", claims}},
+		{"AuthKit's", "denied: not met: issuer: tokens of github pass, and this one is of AuthKit", []string{"--credential", "bearer", "--claims", sessionClaims(t, directory)}},
+		{"of an issuer that the policy doesn't have", `no rule of the policy requires the issuer "gitlab"`, []string{"--issuer", "gitlab", "--claims", claims}},
+		{"without claims", "which claims has the token? Set -claims", []string{"--issuer", "github"}},
+	} {
+		stdout, _, err := runs(t, map[string]string{"POLICY_FILE": file}, append([]string{"policy", "check", "--host", "a.example.com", "--path", "/"}, tt.args...)...)
+		if text := stdout; !strings.Contains(text, tt.want) && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: got %v and %s, want %q", tt.name, err, text, tt.want)
+		}
+	}
+}
+
+// sessionClaims writes the claims of a session's token.
+func sessionClaims(t *testing.T, directory string) string {
+	t.Helper()
+	path := filepath.Join(directory, "session.json")
+	if err := os.WriteFile(path, []byte(`{"sub": "user_01", "repository": "acme/app"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy"
 	"github.com/authkit-forward-auth/authkit-forward-auth/policy/policyfile"
@@ -58,9 +59,19 @@ func (c *Config) Protection() (*site.Sites, *policy.Policy, error) {
 	if err != nil || c.PolicyFile == "" {
 		return s, nil, err
 	}
-	file := &policyfile.File{Path: c.PolicyFile, Options: policyfile.Options{Reaches: s.Reaches, NoAuthKitDomain: c.AuthKitDomain == nil}}
+	file := &policyfile.File{Path: c.PolicyFile, Options: c.PolicyOptions(s)}
 	if err := file.Load(); err != nil {
 		return nil, nil, err
 	}
 	return s, file.Current(), nil
+}
+
+// PolicyOptions are what a policy is checked against.
+func (c *Config) PolicyOptions(s *site.Sites) policyfile.Options {
+	o := policyfile.Options{Reaches: s.Reaches, NoAuthKitDomain: c.AuthKitDomain == nil}
+	o.AuthKit = slices.Concat([]string{c.APIURL().String()}, c.Issuers, c.BearerIssuers)
+	if c.AuthKitDomain != nil {
+		o.AuthKit = append(o.AuthKit, c.AuthKitDomain.String())
+	}
+	return o
 }

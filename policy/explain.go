@@ -172,6 +172,8 @@ func (e *Explanation) check(by Caller, now time.Time) {
 // describe says in words what a requirement asks for, and what is there.
 func (r *Requirements) describe(unmet *Unmet, id *identity.Identity, now time.Time) string {
 	switch unmet.Requirement {
+	case IssuerName:
+		return fmt.Sprintf("%s: tokens of %s pass, and this one is of %s", unmet.Requirement, cmp.Or(r.issuer(), "AuthKit"), cmp.Or(id.Extra.IssuedBy(), "AuthKit"))
 	case Impersonation:
 		return fmt.Sprintf("%s: %s is there as the user", unmet.Requirement, id.Impersonator)
 	case MaxAuthAge:
@@ -190,6 +192,6 @@ func (r *Requirements) describe(unmet *Unmet, id *identity.Identity, now time.Ti
 			asked = append(asked, "all of "+some(l.All))
 		}
 	}
-	there := some(slices.DeleteFunc(slices.Clone(claims(id, unmet.Requirement)), func(value string) bool { return value == "" }))
+	there := some(slices.DeleteFunc(slices.Clone(r.claims(id, unmet.Requirement)), func(value string) bool { return value == "" }))
 	return fmt.Sprintf("%s: asked for %s; there is %s", unmet.Requirement, strings.Join(asked, " and "), cmp.Or(there, "none"))
 }

@@ -35,6 +35,7 @@ type Requirements struct {
 	Impersonation string            // "deny": by nobody who is there as another user; "" and "allow": by all
 	Lists         []ListRequirement // of a Policy's in the order in which they are checked
 	MaxAuthAge    time.Duration     // since the sign-in; zero: any
+	Issuer        *Issuer           // whose tokens alone pass; nil: AuthKit's alone
 }
 
 // ListRequirement asks for a claim's values.
@@ -58,22 +59,25 @@ type Unmet struct {
 
 // None reports whether nothing is required.
 func (r *Requirements) None() bool {
-	return r.Impersonation != "deny" && len(r.Lists) == 0 && r.MaxAuthAge == 0
+	return r.Impersonation != "deny" && len(r.Lists) == 0 && r.MaxAuthAge == 0 && r.Issuer == nil
 }
 
 // written reports whether somebody wrote a requirement, be it one that asks for nothing.
 func (r *Requirements) written() bool { return !r.None() || r.Impersonation != "" }
 
 // Check returns the first requirement that isn't met, nil if all are. Its order is
-// such that what comes later can still be mended: impersonation, users, emails,
+// such that what comes later can still be mended: issuer, impersonation, users, emails,
 // email_domains, organizations, roles, permissions, entitlements, feature_flags, scopes,
-// claims, max_auth_age. A claim that is missing meets nothing.
+// claims, max_auth_age. A claim that is missing meets nothing. Without an issuer, nobody passes whose token is not AuthKit's.
 func (r *Requirements) Check(id *identity.Identity, now time.Time) *Unmet {
+	if id.Extra.IssuedBy() != r.issuer() {
+		return &Unmet{Requirement: IssuerName}
+	}
 	if r.Impersonation == "deny" && id.Impersonator != "" {
 		return &Unmet{Requirement: Impersonation}
 	}
 	for i := range r.Lists {
-		if l := &r.Lists[i]; !l.met(claims(id, l.Name)) {
+		if l := &r.Lists[i]; !l.met(r.claims(id, l.Name)) {
 			return &Unmet{Requirement: l.Name}
 		}
 	}
@@ -108,7 +112,7 @@ func (l *ListRequirement) met(values []string) bool {
 }
 
 // claims are the values that an identity has for a requirement.
-func claims(id *identity.Identity, requirement string) []string {
+func (r *Requirements) claims(id *identity.Identity, requirement string) []string {
 	switch requirement {
 	case users:
 		return []string{id.Subject}
@@ -138,7 +142,7 @@ func claims(id *identity.Identity, requirement string) []string {
 		return id.Extra.Granted()
 	}
 	if claim, ok := strings.CutPrefix(requirement, ClaimPrefix); ok {
-		return id.Extra.Values(claim)
+		return id.Extra.ValuesOf(r.issuer(), claim)
 	}
 	return nil
 }
@@ -160,9 +164,8 @@ func (c *checker) requirements(r *Requirements, credentials []Credential) {
 		if !ok {
 			continue
 		}
-		if !identity.IsExtra(claim) {
-			c.report("require: "+l.Name, -1, "%s: require: claims: %s is no claim of a JWT template: AuthKit's own have requirements of their own "+
-				"(roles, permissions, organizations, ...)", c.where, Quote(claim))
+		if problem := r.claimProblem(claim); problem != "" {
+			c.report("require: "+l.Name, -1, "%s: require: claims: %s", c.where, problem)
 		}
 		c.canMeet(l.Name, credentials)
 		lists = append(lists, c.listRequirement(l))

@@ -104,6 +104,7 @@ func (c *checker) rule(r *Rule) {
 	c.resource(r)
 	c.mcp(r)
 	c.credentials(r.Credentials)
+	c.issuer(r)
 	c.requirements(&r.Require, r.Credentials)
 	if len(r.Credentials) == 0 {
 		r.Credentials = []Credential{Cookie}

@@ -24,7 +24,7 @@ func (s *Server) loadPolicy() error {
 		return nil
 	}
 	s.policy = &policyfile.File{
-		Path: s.config.PolicyFile, Options: policyfile.Options{Reaches: s.sites.Reaches, NoAuthKitDomain: s.config.AuthKitDomain == nil}, Log: s.log, Metrics: s.metrics.registry,
+		Path: s.config.PolicyFile, Options: s.config.PolicyOptions(s.sites), Log: s.log, Metrics: s.metrics.registry,
 	}
 	if err := s.policy.Load(); err != nil {
 		return fmt.Errorf("POLICY_FILE: %w", err)

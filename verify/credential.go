@@ -128,6 +128,8 @@ func (h *Handler) verifyCredential(ctx context.Context, c *checkRequest, rule *p
 	switch {
 	case kind == policy.Bearer && h.Bearer == nil:
 		return nil, bearer.ErrForeign
+	case kind == policy.Bearer && rule.Require.Issuer != nil:
+		return h.Bearer.VerifyWorkload(ctx, value, bearer.Issuer(*rule.Require.Issuer))
 	case kind == policy.Bearer:
 		return h.Bearer.Verify(ctx, value, audienceOf(rule))
 	case h.APIKeys == nil:

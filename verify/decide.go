@@ -141,11 +141,15 @@ func (h *Handler) decideBySession(ctx context.Context, c *checkRequest, rule *po
 // an identity doesn't meet. That of the sign-in's age comes last: a fresh one would
 // mend nothing else.
 func (h *Handler) unmet(c *checkRequest, rule *policy.Rule, id *identity.Identity) *policy.Unmet {
-	if rule.Require.None() && c.require.None() {
+	none := c.require.None()
+	if none && rule.Require.None() && id.Extra.IssuedBy() == "" {
 		return nil
 	}
 	now := h.Now()
 	unmet := rule.Require.Check(id, now)
+	if none {
+		return unmet
+	}
 	if unmet == nil || unmet.Requirement == policy.MaxAuthAge {
 		if also := c.require.Check(id, now); also != nil {
 			return also

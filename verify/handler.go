@@ -33,6 +33,7 @@ type Sessions interface {
 // Bearer is what the decision needs of package bearer.
 type Bearer interface {
 	Verify(ctx context.Context, token string, audience *bearer.Audience) (*identity.Identity, error)
+	VerifyWorkload(ctx context.Context, token string, from bearer.Issuer) (*identity.Identity, error)
 }
 
 // APIKeys is what the decision needs of package apikey.

@@ -115,6 +115,16 @@ var agents = identity.Identity{
 // fakeBearer counts as its sessions being asked.
 type fakeBearer struct{ *fakeSessions }
 
+// VerifyWorkload knows the tokens of each issuer's one workload.
+func (f fakeBearer) VerifyWorkload(_ context.Context, token string, from bearer.Issuer) (*identity.Identity, error) {
+	f.asked++
+	if repository, ok := strings.CutPrefix(token, "of "+from.Name+": "); ok {
+		id, _ := identity.Workload(from.Name, map[string][]string{"sub": {"repo:" + repository}, "repository": {repository}, "role": {"admin"}, "email": {"ceo@acme.example"}})
+		return id, nil
+	}
+	return nil, fmt.Errorf("%w: its issuer is another", bearer.ErrForeign)
+}
+
 // Verify knows a few tokens by name. Those for a resource are others.
 func (f fakeBearer) Verify(_ context.Context, token string, audience *bearer.Audience) (*identity.Identity, error) {
 	f.asked++

@@ -20,6 +20,7 @@ type decoder struct {
 	problems Problems
 	warnings Problems
 	values   int // strings read so far
+	issuers  []*declared
 }
 
 // text is a string of the file and its line.

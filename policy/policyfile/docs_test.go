@@ -37,6 +37,31 @@ func TestDocsExamples(t *testing.T) {
 	}
 }
 
+// The policies of docs/workloads.md are policies, too.
+func TestDocsOfWorkloads(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "workloads.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	validate, policies := validator(t), 0
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		if !strings.HasPrefix(block[1], "issuers:") {
+			continue
+		}
+		policies++
+		if d, err := Parse([]byte(block[1]), Options{}); err != nil || len(d.Warnings) > 0 {
+			t.Errorf("%v\nin\n%s", err, block[1])
+		}
+		if err := validate(block[1]); err != nil {
+			t.Errorf("the schema says %v\nof\n%s", err, block[1])
+		}
+	}
+	if policies != 2 {
+		t.Errorf("got %d policies, want 2", policies)
+	}
+}
+
 // The table of globs in docs/policy.md is right.
 func TestDocsGlobs(t *testing.T) {
 	t.Parallel()
@@ -71,7 +96,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 	for _, name := range append(policy.Answers(),
 		"default", "rules", "tests", "name", "hosts", "paths", "methods", "allow", "credentials", "require", "encoded_slash", "ignore_case",
 		"cors_preflight", "users", "emails", "email_domains", "organizations", "roles", "permissions", "entitlements", "feature_flags",
-		"max_auth_age", "impersonation", "request", "expect", "rule", "claims", "credential", "preflight",
+		"max_auth_age", "impersonation", "request", "expect", "rule", "claims", "credential", "preflight", "issuer", "issuers",
 	) {
 		if !strings.Contains(docs, "\n| `"+name+"` |") && !strings.Contains(docs, "| `"+name+"` | ") {
 			t.Errorf("docs/policy.md has no row for %s", name)

@@ -21,6 +21,8 @@ type Options struct {
 	Reaches func(host string) bool
 	// NoAuthKitDomain says that AUTHKIT_DOMAIN isn't set, which rules with a resource need.
 	NoAuthKitDomain bool
+	// AuthKit are the URLs of AuthKit and of WorkOS's API as they are set: none of their hosts is an issuer of workloads'.
+	AuthKit []string
 }
 
 // Document is a policy file whose own tests the policy passes.
@@ -37,10 +39,11 @@ func Parse(file []byte, o Options) (*Document, error) {
 	if root == nil {
 		return nil, d.err()
 	}
-	keys := d.mapping(root, "the policy", "default", "rules", "tests")
+	keys := d.mapping(root, "the policy", "default", issuersKey, "rules", "tests")
 	if keys == nil {
 		return nil, d.err()
 	}
+	d.readIssuers(keys[issuersKey], o)
 	p := d.policy(root.Line, keys, o)
 	if err := d.err(); err != nil {
 		return nil, err
@@ -49,6 +52,7 @@ func Parse(file []byte, o Options) (*Document, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
+	d.warnOfUnused(p)
 	return &Document{Policy: p, Tests: tests, Warnings: d.warnings.inOrder()}, nil
 }
 

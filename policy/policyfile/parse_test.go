@@ -76,8 +76,8 @@ func TestParseRefuses(t *testing.T) {
 		{"UTF-16", "\xff\xfed\x00", "line 1: the policy must be UTF-8 text without control characters"},
 		{"two documents", "rules:\n  - name: a\n---\nrules:\n  - name: b",
 			"line 3: the policy must be one YAML document: leave out what follows ---"},
-		{"a list", "- name: a", "line 1: the policy must be a mapping with the keys default, rules, tests"},
-		{"null", "null", "line 1: the policy must be a mapping with the keys default, rules, tests"},
+		{"a list", "- name: a", "line 1: the policy must be a mapping with the keys default, issuers, rules, tests"},
+		{"null", "null", "line 1: the policy must be a mapping with the keys default, issuers, rules, tests"},
 
 		// Keys.
 		{"no rules", "default: authenticated", "line 1: the policy has no rules: write rules, a list"},
@@ -240,7 +240,7 @@ func TestParseRefusesRequirements(t *testing.T) {
 	for _, tt := range []struct{ name, require, want string }{
 		{"nothing", "{}", `must not be empty: leave it out`},
 		{"a list", "[admin]", "must be a mapping with the keys users, emails, email_domains, organizations, roles, permissions, " +
-			"entitlements, feature_flags, scopes, claims, max_auth_age, impersonation"},
+			"entitlements, feature_flags, scopes, claims, max_auth_age, impersonation, issuer"},
 		{"mistyped key", "{role: [admin]}", `has the unknown key "role": write roles`},
 		{"empty mapping", "{roles: {}}", `: roles must not be empty: write any or all`},
 		{"unknown key of any and all", "{roles: {none: [a]}}", `: roles has the unknown key "none": the keys are any, all`},

@@ -150,7 +150,7 @@ func (r *ruleReader) reached(hosts []string, o Options) {
 
 // requirements reads what a rule requires of its credentials.
 func (r *ruleReader) requirements(n *yaml.Node, where string) policy.Requirements {
-	keys := r.mapping(n, where, append(policy.ListNames(), claimsKey, policy.MaxAuthAge, policy.Impersonation)...)
+	keys := r.mapping(n, where, append(policy.ListNames(), claimsKey, policy.MaxAuthAge, policy.Impersonation, policy.IssuerName)...)
 	if keys != nil && len(n.Content) == 0 {
 		r.report(n.Line, "%s must not be empty: leave it out", where)
 	}
@@ -166,6 +166,7 @@ func (r *ruleReader) requirements(n *yaml.Node, where string) policy.Requirement
 	if n := keys[claimsKey]; n != nil {
 		required.Lists = append(required.Lists, r.claims(n, where+": "+claimsKey)...)
 	}
+	r.requirement(keys, policy.IssuerName, func(n *yaml.Node, where string) { required.Issuer = r.find(n, where) })
 	r.requirement(keys, policy.MaxAuthAge, func(n *yaml.Node, where string) {
 		required.MaxAuthAge = r.duration(n, where, time.Second)
 	})

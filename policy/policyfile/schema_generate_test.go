@@ -14,6 +14,7 @@ func generateSchema() []byte {
 		key("default", "What decides on a host that some rule is about, where no rule matches. Not set: deny.",
 			words(string(policy.Authenticated), "deny")),
 		key("rules", "The first rule that matches a request decides.", listOf(ruleSchema())),
+		key(issuersKey, "Issuers of workloads' tokens, which rules name: CI systems, Kubernetes clusters.", listOf(issuerSchema())),
 		key("tests", "Requests and what has to become of them. They run whenever the policy is read.", listOf(checkSchema())),
 	), "rules")
 	root.Schema = "https://json-schema.org/draft/2020-12/schema"
@@ -89,9 +90,23 @@ func requireSchema() *jsonschema.Schema {
 		anyOf("feature_flags", "Feature flags."),
 		anyOf(policy.Scopes, "Scopes that the OAuth client was granted. Only bearer tokens of OAuth clients have any."),
 		key(claimsKey, "Claims that a JWT template puts into the token, by name: a list, or a mapping of any and all.", claimsSchema()),
+		key(policy.IssuerName, "The issuer of workloads' tokens, of the list issuers: its tokens alone pass, by their claims.", issuerName()),
 		key(policy.MaxAuthAge, "How long ago the sign-in may be: 90s, 15m, 12h. Older: signs in again.", durationSchema()),
 		key(policy.Impersonation, "Whether somebody may be there as another user. Not set: allow.", words("deny", "allow")),
 	)
+}
+
+func issuerSchema() *jsonschema.Schema {
+	return required(object(
+		key("name", "Begins the user that apps are told: name and colon, then the token's sub.", issuerName()),
+		key("issuer", "Exactly the iss of its tokens. Its metadata is below it, at /.well-known/openid-configuration.",
+			&jsonschema.Schema{Type: "string", Pattern: "^https?://[^?#]+$"}),
+		key("audience", "That its tokens have to have.", someText()),
+	), "name", "issuer", "audience")
+}
+
+func issuerName() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: "^[a-z][a-z0-9-]{0,31}$"}
 }
 
 // withOthers has an object take other claims, too: those of a JWT template.
@@ -120,6 +135,7 @@ func checkSchema() *jsonschema.Schema {
 			claim("method", "Mcp-Method."), claim("name", "Mcp-Name."), claim("version", "MCP-Protocol-Version. Not set: 2026-07-28."),
 		)),
 		key("credential", "What the request brings. Not set: cookie.", words(string(policy.Cookie), string(policy.Bearer), string(policy.APIKey))),
+		key(policy.IssuerName, "The bearer token is of this issuer of the list issuers, and has the claims.", issuerName()),
 		key("claims", "Whose it is, as an access token says. Not set: nobody is signed in.", withOthers(object(
 			claim("sub", "User id."),
 			claim("email", "Email address, which access tokens don't have."),

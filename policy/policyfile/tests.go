@@ -69,7 +69,7 @@ func (d *decoder) run(p *policy.Policy, c check, now time.Time) {
 // check reads a test.
 func (d *decoder) check(n *yaml.Node, now time.Time, extra []string) check {
 	c := check{line: n.Line}
-	values := d.mapping(n, "a test", "name", "request", "preflight", "mcp", "credential", "claims", "expect", "rule")
+	values := d.mapping(n, "a test", "name", "request", "preflight", "mcp", "credential", "issuer", "claims", "expect", "rule")
 	if values == nil {
 		return c
 	}
@@ -94,7 +94,10 @@ func (d *decoder) check(n *yaml.Node, now time.Time, extra []string) check {
 	if value := values["credential"]; value != nil {
 		c.caller.Credential = policy.Credential(d.word(value, where+": credential", string(policy.Cookie), string(policy.Bearer), string(policy.APIKey)))
 	}
-	if value := values["claims"]; value != nil {
+	switch value := values["claims"]; {
+	case values[policy.IssuerName] != nil:
+		c.caller.Identity = d.ofIssuer(values, where)
+	case value != nil:
 		c.caller.Identity = d.identity(value, where+": claims", now, extra)
 	}
 	return c
