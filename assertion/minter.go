@@ -21,12 +21,16 @@ const (
 	keptBytes    = 1600 // about what one takes beside its text, with the identity that it keeps alive
 )
 
-// Minter makes assertions and keeps them. Make it with New. It is safe for concurrent use.
-type Minter struct {
+// Config is what a Minter works with.
+type Config struct {
 	Keys *Keys
 	Log  zerolog.Logger   // may be zero
 	Now  func() time.Time // nil: time.Now
+}
 
+// Minter makes assertions and keeps them. Make it with New. It is safe for concurrent use.
+type Minter struct {
+	Config
 	kept memory
 }
 
@@ -52,15 +56,14 @@ type kept struct {
 }
 
 // New makes a Minter that keeps nothing yet.
-func New(m Minter) *Minter {
-	if m.Now == nil {
-		m.Now = time.Now
+func New(c Config) *Minter {
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	m.kept = otter.Must(&otter.Options[key, *kept]{
+	return &Minter{c, otter.Must(&otter.Options[key, *kept]{
 		MaximumWeight: maxKeptBytes,
 		Weigher:       func(_ key, k *kept) uint32 { return uint32(keptBytes + len(k.text)) },
-	})
-	return &m
+	})}
 }
 
 // Assertion is what a host's application gets of somebody who is let in there. The identity may be shared between requests; that
@@ -74,9 +77,10 @@ func (m *Minter) Assertion(id *identity.Identity, place *site.Site, host site.Ho
 	if k, ok := m.kept.GetIfPresent(whose); ok && k.identity == id && k.fresh(now) {
 		return k.text
 	}
-	made := "" // where it can't be kept
-	k, _ := m.kept.Compute(whose, func(before *kept, found bool) (*kept, otter.ComputeOp) {
+	text := ""
+	m.kept.Compute(whose, func(before *kept, found bool) (*kept, otter.ComputeOp) {
 		if found && before.identity == id && before.fresh(now) { // another request was quicker
+			text = before.text
 			return before, otter.CancelOp
 		}
 		next, err := m.renew(before, id, claimsOf(id, Issuer(place), host.String()), now)
@@ -84,13 +88,10 @@ func (m *Minter) Assertion(id *identity.Identity, place *site.Site, host site.Ho
 			m.Log.Error().Err(err).Msg("no assertion could be signed: the app gets an empty one")
 			return nil, otter.InvalidateOp
 		}
-		made = next.text
+		text = next.text
 		return next, otter.WriteOp
 	})
-	if made == "" && k != nil {
-		return k.text
-	}
-	return made
+	return text
 }
 
 // renew makes an assertion, or takes the one from before where the same is said of another copy of the identity.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +40,7 @@ func minter(t testing.TB, files ...string) *Minter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Minter{Keys: k})
+	return New(Config{Keys: k})
 }
 
 // verified is what an assertion says, once an app has verified it by the key set.
@@ -260,27 +259,26 @@ func TestMintedOnce(t *testing.T) {
 func TestBounded(t *testing.T) {
 	t.Parallel()
 	m, auth := minter(t), place(t, "https://auth.example.com/callback")
-	many := zoe()
-	for i := range 3000 {
-		many.Permissions = append(many.Permissions, fmt.Sprintf("permission:%08d", i)) // 90 KB each
-	}
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	for i := range 2000 {
-		id := *many
+	long := zoe()
+	long.Permissions = []string{strings.Repeat("x", 200<<10)}
+	kept := 0 // bytes, if all were
+	for i := range 300 {
+		id := *long
 		id.SessionID = fmt.Sprintf("session_%d", i)
-		if m.Assertion(&id, auth, app("app.example.com")) == "" {
+		text := m.Assertion(&id, auth, app("app.example.com"))
+		if text == "" {
 			t.Fatalf("%d: got none", i)
 		}
+		kept += len(text)
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	const most = 100 << 20
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > most {
-		t.Errorf("got %d MB more, want at most %d: 2,000 took %d", grown>>20, most>>20, 2000*len(strings.Join(many.Permissions, ","))*4/3>>20)
+	memory := m.kept.(interface {
+		CleanUp()
+		WeightedSize() uint64
+	})
+	memory.CleanUp()
+	if got, want := memory.WeightedSize(), uint64(64<<20); got > want || kept < 64<<20 {
+		t.Errorf("got %d bytes kept of %d, want at most %d", got, kept, want)
 	}
-	runtime.KeepAlive(m)
 }
 
 func BenchmarkKept(b *testing.B) {

@@ -34,12 +34,12 @@ func withoutRoutes() []gateway {
 		}},
 		{"envoy", "envoy", localhost, func(t *testing.T, at addresses) {
 			file := envoyExample(t, at, "envoy.yaml")
-			replace(t, filepath.Dir(file), "envoy.yaml", "(login|sign-up|callback|switch|logout|webhooks)", "webhooks")
+			replace(t, filepath.Dir(file), "envoy.yaml", "(login|sign-up|callback|switch|logout|jwks[.]json|webhooks)", "webhooks")
 			runEnvoy(t, file, at.gateway)
 		}},
 		{"envoy-http", "envoy", localhost, func(t *testing.T, at addresses) {
 			file := envoyExample(t, at, "envoy-http.yaml")
-			replace(t, filepath.Dir(file), "envoy-http.yaml", "(login|sign-up|callback|switch|logout|webhooks)", "webhooks")
+			replace(t, filepath.Dir(file), "envoy-http.yaml", "(login|sign-up|callback|switch|logout|jwks[.]json|webhooks)", "webhooks")
 			runEnvoy(t, file, at.gateway)
 		}},
 	}

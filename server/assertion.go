@@ -15,7 +15,7 @@ func (s *Server) signAssertions() error {
 	if err != nil {
 		return err
 	}
-	s.assertions = assertion.New(assertion.Minter{Keys: keys, Log: s.log})
+	s.assertions = assertion.New(assertion.Config{Keys: keys, Log: s.log})
 	return nil
 }
 

@@ -116,6 +116,34 @@ func TestAssertionIsForOneHost(t *testing.T) {
 	}
 }
 
+// Each site's assertions name its own sign-in flow, below which the one key set is.
+func TestAssertionsOfSeveralSites(t *testing.T) {
+	t.Parallel()
+	w := severalSites(t, "IDENTITY_HEADERS", "assertion")
+	session := "Cookie: wos-session=" + w.signIn(t, zoe, 0)
+	for host, issuer := range map[string]string{
+		"wiki.one.localhost:3000":    "http://app.one.localhost:3000/_auth",
+		"two.localhost:3000":         "http://two.localhost:3000/sso",
+		"a.customers.localhost:3000": "http://a.customers.localhost:3000/_auth",
+		"b.customers.localhost:3000": "http://b.customers.localhost:3000/_auth",
+	} {
+		_, text := w.at(t, host, session)
+		token, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
+		if err != nil {
+			t.Fatalf("%s: %v", host, err)
+		}
+		var set jose.JSONWebKeySet
+		a := ask(t, w.Handler(), "GET", issuer+"/jwks.json", "")
+		if err := json.Unmarshal(a.Body.Bytes(), &set); err != nil {
+			t.Fatalf("%s: %d %s: %v", issuer, a.Code, a.Body, err)
+		}
+		var claims jwt.Claims
+		if err := token.Claims(set, &claims); err != nil || claims.Issuer != issuer || !slices.Equal(claims.Audience, jwt.Audience{host}) {
+			t.Errorf("%s: got %s for %q, %v, want %s for it alone", host, claims.Issuer, claims.Audience, err, issuer)
+		}
+	}
+}
+
 // A session that goes on with another role never has the old assertion again, neither with its old cookie nor with the new one.
 func TestAssertionAfterAChangeOfRole(t *testing.T) {
 	t.Parallel()

@@ -144,20 +144,25 @@ func TestReaches(t *testing.T) {
 	}
 }
 
-// The webhooks' path is free to pass only where there is such an endpoint: it may be
+// The webhooks' path and the key set's are free to pass only where there is such an endpoint: it may be
 // the app's own.
-func TestWebhooksEndpoint(t *testing.T) {
+func TestEndpointsOfSettings(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "https://app.example.com/_auth/callback", "")
-	if s.IsFlowEndpoint(s.FlowHost(), "/_auth/webhooks") {
-		t.Error("without webhooks: got an endpoint")
-	}
-	s.HasWebhooks = true
-	if !s.IsFlowEndpoint(s.FlowHost(), "/_auth/webhooks") {
-		t.Error("with webhooks: got no endpoint")
-	}
-	if _, ok := s.ReturnURL("/_auth/webhooks"); ok {
-		t.Error("got it as a return URL")
+	for path, has := range map[string]func(s *Site){
+		"/_auth/webhooks":  func(s *Site) { s.HasWebhooks = true },
+		"/_auth/jwks.json": func(s *Site) { s.HasJWKS = true },
+	} {
+		s := newSite(t, "https://app.example.com/_auth/callback", "")
+		if s.IsFlowEndpoint(s.FlowHost(), path) {
+			t.Errorf("%s without it: got an endpoint", path)
+		}
+		has(s)
+		if !s.IsFlowEndpoint(s.FlowHost(), path) || s.IsFlowEndpoint(s.FlowHost(), path+"/") || s.IsFlowEndpoint(Host{Name: "www.example.com"}, path) {
+			t.Errorf("%s with it: got no endpoint, or others too", path)
+		}
+		if _, ok := s.ReturnURL(path); ok {
+			t.Errorf("%s: got it as a return URL", path)
+		}
 	}
 }
 
