@@ -92,6 +92,7 @@ func TestConfigPrintsTheRules(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	const text = `default: authenticated
+issuers: [{name: ci, issuer: "https://ci.example.com", audience: app}]
 rules:
   - name: assets
     paths: [/healthz, /static/**]
@@ -102,14 +103,19 @@ rules:
     paths: [/api/**]
     credentials: [bearer, api_key]
     require: {permissions: {all: [a, b]}, roles: [admin, owner], max_auth_age: 15m, impersonation: deny}
+  - name: jobs
+    paths: [/jobs]
+    credentials: [bearer]
+    require: {issuer: ci, claims: {project: [a, b]}}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	stdout, _, err := runs(t, environ("POLICY_FILE", file), "config")
-	want := "\n# policy: " + file + `, 2 rules; the rule "assets" of line 3 has no hosts, so all of localhost are covered
-#   line 3, "assets": every host, /healthz /static/**, GET HEAD: everybody
-#   line 7, "machines": localhost, /api/**: by bearer or api_key; roles: admin or owner; permissions: all of a b; signed in within 15m0s; no impersonation
+	want := "\n# policy: " + file + `, 3 rules; the rule "assets" of line 4 has no hosts, so all of localhost are covered
+#   line 4, "assets": every host, /healthz /static/**, GET HEAD: everybody
+#   line 8, "machines": localhost, /api/**: by bearer or api_key; roles: admin or owner; permissions: all of a b; signed in within 15m0s; no impersonation
+#   line 13, "jobs": every host, /jobs: by bearer; tokens of ci (https://ci.example.com) for app; claims: project: a or b
 #   line 1, "default": all else: by cookie
 `
 	if err != nil || !strings.HasSuffix(stdout, want) {

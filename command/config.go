@@ -68,6 +68,9 @@ func who(r *policy.Rule) string {
 	}
 	text := "by " + strings.ReplaceAll(fmt.Sprint(r.Credentials), " ", " or ")
 	text = strings.NewReplacer("[", "", "]", "").Replace(text)
+	if i := r.Require.Issuer; i != nil {
+		text += "; tokens of " + i.Name + " (" + i.URL + ") for " + i.Audience
+	}
 	for _, l := range r.Require.Lists {
 		if len(l.Any) > 0 {
 			text += "; " + l.Name + ": " + strings.Join(l.Any, " or ")

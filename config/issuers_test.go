@@ -39,7 +39,7 @@ func TestIssuersOfWorkloads(t *testing.T) {
 	}
 	const want = "workloads: where a rule requires it, tokens of ci (https://ci.example.com) for the audience https://app.example.com pass"
 	notes := c.Summary(s, p)
-	if got := notes[len(notes)-1].Text; got != want {
+	if got := notes[len(notes)-2].Text; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -50,10 +50,10 @@ func (c *Config) Summary(s *site.Sites, p *policy.Policy) []Note {
 	if p == nil {
 		notes = append(notes, Note{Text: "no policy (POLICY_FILE): everybody who can sign in to this AuthKit environment may enter"})
 	} else {
-		notes = append(notes, Note{Text: c.policy(s, p)})
 		for _, i := range p.Issuers() {
 			notes = append(notes, Note{Text: fmt.Sprintf("workloads: where a rule requires it, tokens of %s (%s) for the audience %s pass", i.Name, i.URL, i.Audience)})
 		}
+		notes = append(notes, Note{Text: c.policy(s, p)})
 	}
 	return notes
 }
