@@ -93,6 +93,9 @@ func (s *stack) registerResource(t *testing.T, resource string) {
 func startMCPServer(t *testing.T, generation, address string) *mcpServer {
 	t.Helper()
 	cmd := exec.Command(program(t, "node"), "server.mjs", generation, address)
+	if generation == "everything" { // of the older generation
+		cmd.Args = []string{"node", "everything.mjs", address}
+	}
 	cmd.Dir = "mcp"
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
