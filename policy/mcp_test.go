@@ -73,6 +73,11 @@ func TestToolRules(t *testing.T) {
 		{"base64 of nothing", MCPHeader(now, "tools/call", "=?base64??="), "Mcp-Name is malformed"},
 		{"base64 of no text", MCPHeader(now, "tools/call", "=?base64?/w==?="), "Mcp-Name is malformed"},
 		{"base64 in capitals", MCPHeader(now, "tools/call", "=?BASE64?d3JpdGVf?="), "Mcp-Name is malformed"},
+		{"two names in a line", MCPHeader(now, "tools/call", "read_file, write_file"), "Mcp-Name is malformed"},
+		{"a comma in base64", MCPHeader(now, "tools/call", "=?base64?d3JpdGVfYSxi?="), "write"}, // write_a,b
+		{"a version that the gateway takes away", http.Header{
+			"Mcp-Protocol-Version": {now}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"read_file"}, "Connection": {"keep-alive, MCP-Protocol-Version"},
+		}, "Connection must not name the protocol's headers"},
 		{"spaces around", MCPHeader(now, "tools/call", " write_file"), "Mcp-Name is malformed"},
 		{"bytes that no header has", MCPHeader(now, "tools/call", "write_fil\u00e9"), "Mcp-Name is malformed"},
 	} {

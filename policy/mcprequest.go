@@ -46,6 +46,11 @@ const (
 
 // readCall reads the headers of a request to an MCP server. The error is an *MCPError.
 func readCall(h http.Header) (*call, error) {
+	for _, line := range h["Connection"] { // RFC 9110, 7.6.1: the gateway takes these away, from the server too
+		if strings.Contains(strings.ToLower(line), "mcp-") {
+			return nil, &MCPError{What: "Connection must not name the protocol's headers"}
+		}
+	}
 	version, err := one(h, mcpVersion)
 	if err != nil || !versionFormat.MatchString(version) || version < firstVersion {
 		return nil, &MCPError{true, "MCP-Protocol-Version must be " + firstVersion + " or later: in older ones servers don't compare Mcp-Method and Mcp-Name with the body"}
@@ -85,7 +90,8 @@ func decodeName(text string) (string, error) {
 	const begin, end = "=?base64?", "?="
 	malformed := &MCPError{What: "Mcp-Name is malformed"}
 	if !strings.HasPrefix(text, begin) {
-		if strings.HasPrefix(strings.ToLower(text), begin) || strings.TrimSpace(text) != text || !plainText(text) {
+		// A comma may be two lines that a proxy has joined. A name that has one is sent in base64.
+		if strings.HasPrefix(strings.ToLower(text), begin) || strings.TrimSpace(text) != text || strings.Contains(text, ",") || !plainText(text) {
 			return "", malformed
 		}
 		return text, nil
