@@ -101,6 +101,8 @@ func (s *Server) check(req *request) (err error) {
 		return refuse("invalid_request", "The code_challenge must be the base64url of a SHA-256 sum.")
 	case scope != "" && !scopeFormat.MatchString(scope):
 		return refuse("invalid_scope", "The scope is malformed.")
+	case slices.Contains(strings.Fields(req.query.Get("prompt")), "none"):
+		return refuse("login_required", "Every sign-in asks here.")
 	case len(req.query["resource"]) > 1:
 		return refuse("invalid_target", "A token is for one resource.")
 	}

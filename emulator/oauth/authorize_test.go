@@ -48,7 +48,7 @@ func TestSignIn(t *testing.T) {
 		t.Errorf("a second time: got %v, want a code at once", to)
 	}
 	for name, changes := range map[string][]string{
-		"more scopes": {"scope", "files:read files:write"}, "another resource": {"resource", jobs}, "prompt": {"prompt", "consent"},
+		"more scopes": {"scope", "files:read files:write"}, "another resource": {"resource", jobs}, "prompt": {"prompt", "login consent"},
 	} {
 		if to, page, _ := w.submit(w.authorizeURL(changes...), "email", zoe); to != nil || !strings.Contains(page, "Allow Tool?") {
 			t.Errorf("%s: got %v %s, want the consent page", name, to, page)
@@ -95,6 +95,7 @@ func TestAuthorizeErrors(t *testing.T) {
 		"another response type":     {[]string{"response_type", "token"}, "unsupported_response_type"},
 		"another response mode":     {[]string{"response_mode", "fragment"}, "invalid_request"},
 		"a malformed scope":         {[]string{"scope", `a"b`}, "invalid_scope"},
+		"a sign-in without pages":   {[]string{"prompt", "none"}, "login_required"},
 		"a resource nobody knows":   {[]string{"resource", "https://other.example.com"}, "invalid_target"},
 		"the resource with a slash": {[]string{"resource", files + "/"}, "invalid_target"},
 	} {
@@ -103,6 +104,10 @@ func TestAuthorizeErrors(t *testing.T) {
 		if err != nil || !strings.HasPrefix(to.String(), callback+"?") || to.Query().Get("error") != row.want || to.Query().Get("state") != "st" {
 			t.Errorf("%s: got %v, want %s", name, to, row.want)
 		}
+	}
+	response, _, _ := w.do(http.MethodGet, w.authorizeURL()+"&resource="+url.QueryEscape(files), "", "")
+	if to, err := response.Location(); err != nil || to.Query().Get("error") != "invalid_target" {
+		t.Errorf("a repeated resource: got %v, want invalid_target", to)
 	}
 	if to, _, _ := w.submit(w.authorizeURL(), "cancel", "1"); to == nil || to.Query().Get("error") != "access_denied" {
 		t.Errorf("cancel: got %v, want access_denied", to)

@@ -112,7 +112,7 @@ func (s *Server) page(w http.ResponseWriter, status int, title, text, name strin
 
 // consent finds the one that a user has given, or takes the one given now. A consent for less than what is asked for is none.
 func (s *Server) consent(req *request, u User, organizationID string, given bool) (*consent, bool) {
-	force := req.query.Get("prompt") == "consent"
+	force := slices.Contains(strings.Fields(req.query.Get("prompt")), "consent")
 	return s.consentTo(req.client, u, organizationID, req.scopes, req.audience, given, force)
 }
 

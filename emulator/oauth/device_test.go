@@ -33,6 +33,12 @@ func TestDevice(t *testing.T) {
 	w.wantError("before the user", "authorization_pending", status, answer)
 	status, answer = w.poll(d["device_code"])
 	w.wantError("at once again", "slow_down", status, answer)
+	w.advance(6 * time.Second)
+	status, answer = w.poll(d["device_code"])
+	w.wantError("after the interval of before", "slow_down", status, answer)
+	w.advance(15 * time.Second)
+	status, answer = w.poll(d["device_code"])
+	w.wantError("after the longer one", "authorization_pending", status, answer)
 
 	userCode := d["user_code"].(string)
 	_, _, page := w.do(http.MethodGet, d["verification_uri_complete"].(string), "", "")

@@ -18,6 +18,12 @@ func (s *Server) grantExchange(c *client, f url.Values) (*answer, error) {
 	if f.Get("subject_token_type") != accessTokenType || f.Get("subject_token") == "" {
 		return nil, refuse("invalid_request", "The subject_token must be an access token.")
 	}
+	if requested := f.Get("requested_token_type"); requested != "" && requested != accessTokenType || f.Has("actor_token") {
+		return nil, refuse("invalid_request", "Only an access token can be had, and the actor is the client.")
+	}
+	if f.Has("audience") {
+		return nil, refuse("invalid_target", "The audience is a resource: use resource.")
+	}
 	subject, given, ok := s.active(f.Get("subject_token"))
 	if !ok || given == nil {
 		return nil, refuse("invalid_grant", "The subject_token is not a user's valid access token.")
@@ -67,17 +73,24 @@ func (s *Server) active(token string) (map[string]any, *consent, bool) {
 		_, ok := s.client(text(claims, "client_id"))
 		return claims, nil, ok
 	}
-	if _, ok := s.Directory.User(text(claims, "sub")); !ok {
+	given := s.consentOf(sid)
+	if given == nil {
 		return nil, nil, false
 	}
+	_, ok := s.holds(given)
+	return claims, given, ok
+}
+
+// consentOf finds a consent by its id; nil: there is none.
+func (s *Server) consentOf(id string) *consent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.consents.All() {
-		if c.id == sid {
-			return claims, c, !c.revoked
-		}
+	all := s.consents.All()
+	i := slices.IndexFunc(all, func(c *consent) bool { return c.id == id })
+	if i < 0 {
+		return nil
 	}
-	return nil, nil, false
+	return all[i]
 }
 
 func text(claims map[string]any, name string) string {
@@ -118,9 +131,12 @@ func (s *Server) Introspect(w http.ResponseWriter, r *http.Request) {
 // activeRefresh is active for a refresh token.
 func (s *Server) activeRefresh(token string) (map[string]any, bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	t, ok := s.tokens.Get(token)
-	if !ok || t.consent.revoked {
+	s.mu.Unlock()
+	if !ok {
+		return nil, false
+	}
+	if _, ok := s.holds(t.consent); !ok {
 		return nil, false
 	}
 	return map[string]any{

@@ -45,11 +45,18 @@ type world struct {
 
 func start(t *testing.T, resources ...string) *world {
 	t.Helper()
+	return startWith(t, emulator.Config{Resources: resources})
+}
+
+// startWith is start with more of a configuration.
+func startWith(t *testing.T, c emulator.Config) *world {
+	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
 	var err error
-	w.e, err = emulator.New(emulator.Config{BaseURL: base, ClientID: environment, APIKey: apiKey, Resources: resources, Now: w.clock})
+	c.BaseURL, c.ClientID, c.APIKey, c.Now = base, environment, apiKey, w.clock
+	w.e, err = emulator.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -215,17 +215,14 @@ func (s *Server) issue(t *refreshToken, scopes []string, nonce string) (*answer,
 
 // claimsOf are those of a user's token, as long as the consent holds.
 func (s *Server) claimsOf(given *consent, clientID, audience string, scopes []string) (map[string]any, User, error) {
-	s.mu.Lock()
-	revoked := given.revoked
-	s.mu.Unlock()
-	user, ok := s.Directory.User(given.userID)
-	member := given.organizationID == "" || slices.ContainsFunc(user.Organizations, func(o Organization) bool { return o.ID == given.organizationID })
-	if revoked || !ok || !member {
+	user, ok := s.holds(given)
+	if !ok {
 		return nil, user, refuse("invalid_grant", "The consent, the user or the membership is gone.")
 	}
-	claims := maps.Clone(user.Claims)
-	if claims == nil {
-		claims = map[string]any{}
+	claims := map[string]any{}
+	maps.Copy(claims, user.Claims)
+	for _, own := range []string{"scope", "org_id", "act", "nbf"} { // no template says these, even where the token has none
+		delete(claims, own)
 	}
 	maps.Copy(claims, map[string]any{"aud": audience, "sub": user.ID, "client_id": clientID, "sid": given.id})
 	if given.organizationID != "" {
@@ -235,6 +232,16 @@ func (s *Server) claimsOf(given *consent, clientID, audience string, scopes []st
 		claims["scope"] = strings.Join(scopes, " ")
 	}
 	return claims, user, nil
+}
+
+// holds returns the user of a consent, and whether it goes on: it isn't revoked, and the user and the membership are there.
+func (s *Server) holds(given *consent) (User, bool) {
+	s.mu.Lock()
+	revoked := given.revoked
+	s.mu.Unlock()
+	user, ok := s.Directory.User(given.userID)
+	is := func(o Organization) bool { return o.ID == given.organizationID }
+	return user, ok && !revoked && (given.organizationID == "" || slices.ContainsFunc(user.Organizations, is))
 }
 
 // idToken says to the client who signed in (OpenID Connect Core, 2). It is for the client alone.

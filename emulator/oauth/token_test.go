@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"github.com/authkit-forward-auth/authkit-forward-auth/emulator"
 )
 
 func TestCodeExchange(t *testing.T) {
@@ -137,6 +139,38 @@ func TestRevokedConsent(t *testing.T) {
 	}
 }
 
+// Who is no longer a member has no more tokens for the organization.
+func TestMembershipThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := start(t, files)
+	tokens := w.signIn(zoe)
+	_, list, _ := w.do(http.MethodGet, "/user_management/organization_memberships?organization_id=org_01JSSZ5AWSH8VHTPRE95B9EE0Z", "", "", "Authorization", "Bearer "+apiKey)
+	data, _ := list["data"].([]any)
+	for _, item := range data {
+		if m, _ := item.(map[string]any); m["user_id"] == w.claims(tokens["access_token"])["sub"] {
+			w.control(http.MethodDelete, "/user_management/organization_memberships/"+m["id"].(string), "")
+		}
+	}
+	status, answer := w.refresh(tokens["refresh_token"])
+	w.wantError("its refresh token", "invalid_grant", status, answer)
+	if active(w, tokens["access_token"]) || active(w, tokens["refresh_token"]) {
+		t.Error("got active tokens, want them inactive")
+	}
+}
+
+// A JWT template gives no scope and no organization.
+func TestTemplateSaysNoScope(t *testing.T) {
+	t.Parallel()
+	w := startWith(t, emulator.Config{
+		Users:     []emulator.User{{ID: "user_01EVE", Email: "eve@example.com", Claims: map[string]any{"level": 7, "scope": "admin:all"}}},
+		Resources: []string{files},
+	})
+	claims := w.claims(w.signIn("eve@example.com", "scope", "")["access_token"])
+	if claims["scope"] != nil || claims["org_id"] != nil || claims["level"] != 7.0 {
+		t.Errorf("got %v, want the template's claim, no scope and no organization", claims)
+	}
+}
+
 // introspect asks as an application of the environment.
 func introspect(w *world, form url.Values) (int, map[string]any) {
 	response, answer, _ := w.do(http.MethodPost, "/oauth2/introspection", "application/x-www-form-urlencoded", form.Encode())
@@ -227,6 +261,9 @@ func TestTokenExchange(t *testing.T) {
 		"a machine's":         {machine["access_token"], nil, "invalid_grant"},
 		"a forged one":        {"x.y.z", nil, "invalid_grant"},
 		"another type":        {tokens["access_token"], []string{"subject_token_type", "urn:ietf:params:oauth:token-type:id_token"}, "invalid_request"},
+		"a refresh token":     {tokens["access_token"], []string{"requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"},
+		"another actor":       {tokens["access_token"], []string{"actor_token", "x"}, "invalid_request"},
+		"an audience":         {tokens["access_token"], []string{"audience", "other"}, "invalid_target"},
 		"a public client":     {tokens["access_token"], []string{"client_id", w.id, "client_secret", ""}, "unauthorized_client"},
 		"no secret":           {tokens["access_token"], []string{"client_secret", ""}, "invalid_client"},
 		"an unknown resource": {tokens["access_token"], []string{"resource", "https://other.example.com"}, "invalid_target"},
