@@ -37,14 +37,23 @@ func (m *MCP) selects() bool { return m != nil && len(m.Tools)+len(m.Methods) > 
 
 // matches reports whether the rule is for a call.
 func (m *MCP) matches(q *call) bool {
-	methods := m.Methods
-	if len(methods) == 0 {
-		methods = []string{callTool}
+	return m.matchesName(q) && m.matchesMethod(func(pattern string) bool { return wild(pattern, q.method) })
+}
+
+// matchesInAnyCase reports whether the rule would be for a call whose method were spelt in another case.
+func (m *MCP) matchesInAnyCase(q *call) bool {
+	return m.matchesName(q) && m.matchesMethod(func(pattern string) bool { return wild(strings.ToLower(pattern), strings.ToLower(q.method)) })
+}
+
+func (m *MCP) matchesMethod(is func(pattern string) bool) bool {
+	if len(m.Methods) == 0 {
+		return is(callTool)
 	}
-	is := func(text string) func(pattern string) bool {
-		return func(pattern string) bool { return wild(pattern, text) }
-	}
-	return slices.ContainsFunc(methods, is(q.method)) && (len(m.Tools) == 0 || q.name != "" && slices.ContainsFunc(m.Tools, is(q.name)))
+	return slices.ContainsFunc(m.Methods, is)
+}
+
+func (m *MCP) matchesName(q *call) bool {
+	return len(m.Tools) == 0 || q.name != "" && slices.ContainsFunc(m.Tools, func(pattern string) bool { return wild(pattern, q.name) })
 }
 
 // AllowsOrigins reports whether a request with these Origin headers may pass. Without any it comes from no browser.

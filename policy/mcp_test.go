@@ -46,7 +46,8 @@ func TestToolRules(t *testing.T) {
 		{"a later version", MCPHeader("2027-01-01", "tools/call", "write_file"), "write"},
 		{"another tool", MCPHeader(now, "tools/call", "read_file"), "rest"},
 		{"another case of the tool", MCPHeader(now, "tools/call", "Write_file"), "rest"},
-		{"another case of the method", MCPHeader(now, "Tools/Call", "write_file"), "rest"}, // no such method: the server refuses it
+		{"another case of the method", MCPHeader(now, "Tools/Call", "write_file"), "Mcp-Method is spelt in another case"},
+		{"another case, of another tool", MCPHeader(now, "Tools/Call", "read_file"), "rest"}, // no such method: the server refuses it
 		{"another method of that name", MCPHeader(now, "prompts/get", "write_file"), "rest"},
 		{"a method without a name", MCPHeader(now, "tools/list", ""), "rest"},
 		{"a resource", MCPHeader(now, "resources/read", "file:///public/a"), "read"},
@@ -57,9 +58,10 @@ func TestToolRules(t *testing.T) {
 
 		{"no version", MCPHeader("", "tools/call", "write_file"), "version"},
 		{"an older version", MCPHeader("2025-11-25", "tools/call", "write_file"), "version"},
-		{"a version that is none", MCPHeader("draft", "tools/call", "write_file"), "version"},
-		{"a longer version", MCPHeader("2026-07-28x", "tools/call", "write_file"), "version"},
-		{"two versions", http.Header{"Mcp-Protocol-Version": {now, now}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"read_file"}}, "version"},
+		{"a version that is none", MCPHeader("draft", "tools/call", "write_file"), "MCP-Protocol-Version is no version"},
+		{"a longer version", MCPHeader("2026-07-28x", "tools/call", "write_file"), "MCP-Protocol-Version is no version"},
+		{"an empty version", http.Header{"Mcp-Protocol-Version": {""}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"write_file"}}, "MCP-Protocol-Version is no version"},
+		{"two versions", http.Header{"Mcp-Protocol-Version": {now, now}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"read_file"}}, "Mcp-Protocol-Version is there more than once"},
 		{"no headers", nil, "version"},
 		{"no method", MCPHeader(now, "", "write_file"), "Mcp-Method must be one method"},
 		{"two methods in a line", MCPHeader(now, "tools/list, tools/call", ""), "Mcp-Method must be one method"},
@@ -167,6 +169,17 @@ func TestLegacyRequests(t *testing.T) {
 	}
 	if m := one.Match(asked("a.example.com", "/", MCPHeader("2025-06-18", "tools/call", "write"))); m.Err != nil || m.Rule.Name != "rest" {
 		t.Errorf("got %v, want the rule passed over", m)
+	}
+	// Only one older version passes the rule over: what a server may take for a later one doesn't.
+	for name, h := range map[string]http.Header{
+		"twice":        {"Mcp-Protocol-Version": {"2026-07-28", "2025-06-18"}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"write"}},
+		"no version":   MCPHeader("2026-07-28 ", "tools/call", "write"),
+		"two in one":   MCPHeader("2025-06-18, 2026-07-28", "tools/call", "write"),
+		"an empty one": {"Mcp-Protocol-Version": {""}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"write"}},
+	} {
+		if m := one.Match(asked("a.example.com", "/", h)); m.Err == nil {
+			t.Errorf("%s: got rule %s, want it refused", name, m.Rule.Name)
+		}
 	}
 	// What is said in a version that counts has to be well-formed.
 	if m := one.Match(asked("a.example.com", "/", MCPHeader("2026-07-28", "tools/call", ""))); m.Err == nil {

@@ -12,7 +12,7 @@ import (
 
 // MCPError is the error for a request that a rule about tools or methods can't be asked about. It is the client's doing.
 type MCPError struct {
-	Version bool   // the protocol version is older than the headers, or isn't said
+	Version bool   // the protocol version is one older than the headers, or isn't said
 	What    string // such as "Mcp-Name is there twice"
 }
 
@@ -52,7 +52,12 @@ func readCall(h http.Header) (*call, error) {
 		}
 	}
 	version, err := one(h, mcpVersion)
-	if err != nil || !versionFormat.MatchString(version) || version < firstVersion {
+	switch {
+	case err != nil:
+		return nil, err
+	case h[mcpVersion] != nil && !versionFormat.MatchString(version): // a server may take it for a later one
+		return nil, &MCPError{What: "MCP-Protocol-Version is no version"}
+	case version < firstVersion:
 		return nil, &MCPError{true, "MCP-Protocol-Version must be " + firstVersion + " or later: in older ones servers don't compare Mcp-Method and Mcp-Name with the body"}
 	}
 	q := &call{}
@@ -133,6 +138,9 @@ func (p *Policy) decideTool(r *Request, reading, method string, before int32, pr
 		}
 		if rule.MCP.matches(q) {
 			return number, nil
+		}
+		if rule.MCP.matchesInAnyCase(q) {
+			return number, &MCPError{What: "Mcp-Method is spelt in another case"}
 		}
 	}
 	return before, nil
