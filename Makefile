@@ -21,7 +21,7 @@ staticcheck:
 	go run $(STATICCHECK) ./...
 
 race:
-	go test -race -count=1 ./...
+	go test -race -count=1 -timeout 30m ./...
 
 # What the end-to-end tests have in the place of Envoy is a module of its own: Envoy's protos and gRPC are 7 MB.
 envoy:
@@ -37,7 +37,7 @@ test:
 
 # Real nginx, Traefik, Caddy, HAProxy and Node.js SDK. e2e/install gets them on Debian.
 e2e:
-	E2E=required go test -count=1 ./e2e/...
+	E2E=required go test -count=1 -timeout 30m ./e2e/...
 
 # What a decision costs against a bare handler, and against oauth2-proxy where that is in the PATH: ten minutes, on Linux.
 bench:
