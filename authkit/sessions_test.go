@@ -51,7 +51,7 @@ func TestActiveSessionsAreBounded(t *testing.T) {
 	}
 }
 
-// What was listed before AuthKit failed comes with the error.
+// The sessions listed before AuthKit failed come with the error.
 func TestActiveSessionsUntilAnOutage(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {

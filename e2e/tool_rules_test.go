@@ -42,7 +42,7 @@ rules:
 		wantReason(t, call("", "", ""), http.StatusBadRequest, "mcp_version")
 		wantReason(t, call("2025-11-25", "tools/call", "read_file"), http.StatusBadRequest, "mcp_version")
 		hidden := http.Header{"Mcp-Protocol-Version": {now}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"read_file"}, "Connection": {"MCP-Protocol-Version"}}
-		// What stands in for Envoy takes such headers from the app alone, which says nothing of Envoy.
+		// The stand-in for Envoy takes such headers from the app alone; Envoy itself may not.
 		if a := b.send(http.MethodPost, s.origin+"/mcp", hidden, "{}"); g.name != "envoy-http" && a.Status == http.StatusOK && b.seen(a).Header.Get("Mcp-Protocol-Version") == "" {
 			t.Errorf("a version that the gateway takes away: got %d, and the app doesn't get it", a.Status)
 		}

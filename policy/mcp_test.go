@@ -181,7 +181,7 @@ func TestLegacyRequests(t *testing.T) {
 			t.Errorf("%s: got rule %s, want it refused", name, m.Rule.Name)
 		}
 	}
-	// What is said in a version that counts has to be well-formed.
+	// A call in a version that counts has to be well-formed.
 	if m := one.Match(asked("a.example.com", "/", MCPHeader("2026-07-28", "tools/call", ""))); m.Err == nil {
 		t.Errorf("got rule %s, want it refused", m.Rule.Name)
 	}

@@ -201,7 +201,7 @@ func TestWorkloadAttacks(t *testing.T) {
 	}
 }
 
-// Where the keys can't be had as they should, nobody can tell, and nothing is asked of anybody else.
+// Where the keys are unavailable, the answer is 503, and nobody else is asked.
 func TestWorkloadDiscovery(t *testing.T) {
 	t.Parallel()
 	const metadata = "/.well-known/openid-configuration"

@@ -10,8 +10,8 @@ import (
 	"github.com/authkit-forward-auth/authkit-forward-auth/session"
 )
 
-// What becomes of tokens at an OAuth resource when AuthKit says that an agent's registration, a consent, or a user is no more: of those
-// that were seen before, and of those that come later, on a replica that was told and on one that has to hear of it.
+// Tokens at an OAuth resource end when AuthKit says that an agent's registration, a consent, or a user is no more: those
+// that were seen before, and those that come later, on a replica that was told and on one that has to hear of it.
 func TestRevokedAgentsAndConsents(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t, nil)
@@ -88,7 +88,7 @@ func TestRevokedAgentsAndConsents(t *testing.T) {
 			}
 		}
 	}
-	// What was issued well after the event is another registration's.
+	// A token issued well after the event is another registration's.
 	r.clock.advance(3 * time.Minute)
 	later := reclaim(t, tokens["agent a"], otherKey(), "another", map[string]any{"iat": r.clock.Now().Unix(), "exp": r.clock.Now().Add(time.Minute).Unix()})
 	if _, err := tokensOf[0].Verify(t.Context(), later, at); err != nil {

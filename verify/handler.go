@@ -259,14 +259,6 @@ func (h *Handler) write(w http.ResponseWriter, c *checkRequest, d *decision, id 
 	}
 }
 
-// assertion is for the host that was asked for. At first contact it may be a client that says which: then there is none.
-func (h *Handler) assertion(c *checkRequest, d *decision) string {
-	if h.Assertion == nil || d.identity == nil || c.firstContact {
-		return ""
-	}
-	return h.Assertion(d.identity, c.site, c.original.host)
-}
-
 // cookies are those that an allowed request goes on with. The flow needs its own, where
 // a gateway asks about its endpoints too.
 func (h *Handler) cookies(c *checkRequest, d *decision) string {

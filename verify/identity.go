@@ -150,3 +150,11 @@ func escape(s string, inList bool) string {
 	}
 	return string(b)
 }
+
+// assertion is for the host that was asked for. At first contact it may be a client that says which: then there is none.
+func (h *Handler) assertion(c *checkRequest, d *decision) string {
+	if h.Assertion == nil || d.identity == nil || c.firstContact {
+		return ""
+	}
+	return h.Assertion(d.identity, c.site, c.original.host)
+}
